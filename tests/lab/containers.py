@@ -1,0 +1,233 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's containers: one for every host of the inventory, which is the only place that says which there are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.types import IPAMConfig, IPAMPool
+
+from . import images, settings
+from .settings import INVENTORY, LABEL, ROOT, LabError, say
+
+# systemd in a container without --privileged, as tried on Debian 12 and 13.
+SYSTEMD: dict[str, Any] = {
+    "command": "/lib/systemd/systemd",
+    "cap_add": ["SYS_ADMIN", "NET_ADMIN", "NET_RAW", "NET_BROADCAST", "SYS_PTRACE"],
+    "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
+    "cgroupns": "host",
+    "volumes": {"/sys/fs/cgroup": {"bind": "/sys/fs/cgroup", "mode": "rw"}},
+    "tmpfs": {"/run": "", "/run/lock": ""},
+    "devices": ["/dev/fuse:/dev/fuse:rwm"],
+    "environment": {"container": "docker"},
+    "stop_signal": "SIGRTMIN+3",
+}
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of the inventory."""
+
+    name: str
+    container: str
+    address: str
+    distro: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command in a container did."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def hosts_from(listing: dict[str, Any]) -> dict[str, Host]:
+    """Read the answer of `ansible-inventory --list` with its variables resolved."""
+    variables = listing["_meta"]["hostvars"]
+    groups: dict[str, list[str]] = {}
+    for group, content in listing.items():
+        for host in content.get("hosts", []) if isinstance(content, dict) else []:
+            groups.setdefault(host, []).append(group)
+    return {
+        name: Host(name, values["ansible_host"], values["platform_address"], values["lab_distro"], tuple(groups[name]))
+        for name, values in sorted(variables.items())
+    }
+
+
+class Lab:
+    """One lab instance.
+
+    Args:
+        name: of the network, and prefix of the containers.
+        subnet: first three numbers of its /24.
+    """
+
+    def __init__(self, name: str, subnet: str) -> None:
+        self.name = name
+        self.subnet = subnet
+        self.virtual_ip = f"{subnet}.100"
+        try:
+            self.client = docker.from_env()
+        except docker.errors.DockerException as error:
+            raise LabError(f"the Docker engine does not answer ({error}): run `make setup`") from error
+
+    @classmethod
+    def from_env(cls) -> Lab:
+        """The lab that the environment names (STEADFAST_LAB, STEADFAST_LAB_SUBNET)."""
+        return cls(settings.name(), settings.subnet())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which Ansible sees this lab."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "STEADFAST_LAB": self.name, "STEADFAST_LAB_SUBNET": self.subnet}
+
+    @property
+    def hosts(self) -> dict[str, Host]:
+        """Hosts by name, from the inventory."""
+        done = subprocess.run(
+            ["ansible-inventory", "-i", INVENTORY, "--list"],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
+        )
+        if done.returncode:
+            raise LabError(f"the lab's inventory cannot be read: {done.stderr.strip()[-600:]}")
+        listing = json.loads(done.stdout)
+        # ansible-inventory shows templates as they stand, so these two are made here as group_vars/all/lab.yml makes them.
+        for host, values in listing["_meta"]["hostvars"].items():
+            values["ansible_host"] = f"{self.name}-{host}"
+            values["platform_address"] = f"{self.subnet}.{values['lab_address']}"
+        return hosts_from(listing)
+
+    def up(self) -> None:
+        """Create and start what is missing; leave what runs alone."""
+        self._write_more_nodes()
+        hosts = self.hosts
+        tags = {distro: images.ensure(self.client, images.node_recipe(distro)) for distro in {h.distro for h in hosts.values()}}
+        self._network()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda host: self._ensure(host, tags[host.distro]), hosts.values()))
+        wanted = {host.container for host in hosts.values()}
+        for container in self._mine():
+            if container.name not in wanted:
+                container.remove(force=True)
+        say(f"lab {self.name}: {len(hosts)} containers run, {self.subnet}.0/24")
+
+    def down(self) -> None:
+        """Remove this lab's containers and network, found by its label."""
+        for container in self._mine():
+            container.remove(force=True, v=True)
+        for network in self.client.networks.list(filters={"label": f"{LABEL}={self.name}"}):
+            network.remove()
+        say(f"lab {self.name} is gone")
+
+    def exec(self, host: str, argv: list[str], check: bool = True) -> Done:
+        """Run a command in a host. Raises LabError when it fails, unless `check` is False."""
+        code, (out, err) = self._container(host).exec_run(argv, demux=True)
+        done = Done(code, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))
+        if check and code:
+            raise LabError(f"{host}: {' '.join(argv)} ended with {code}: {(done.stderr or done.stdout).strip()[-400:]}")
+        return done
+
+    def kill(self, host: str) -> None:
+        """Take a host's power away."""
+        self._container(host).kill()
+
+    def start(self, host: str) -> None:
+        """Switch a host on and wait until it has booted."""
+        container = self._container(host)
+        container.start()
+        self._booted(container)
+
+    def playbook(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False."""
+        options = {"capture_output": True, "text": True, "check": False, **options}
+        return subprocess.run(
+            ["ansible-playbook", "-i", str(INVENTORY), *arguments], cwd=ROOT, env=self.environment, **options
+        )
+
+    def status(self) -> str:
+        """One line a container."""
+        lines = [f"{'host':8} {'container':24} {'address':16} {'distro':10} state"]
+        state = {container.name: container.status for container in self._mine()}
+        for host in self.hosts.values():
+            lines.append(
+                f"{host.name:8} {host.container:24} {host.address:16} {host.distro:10} {state.get(host.container, 'absent')}"
+            )
+        return "\n".join(lines)
+
+    def _mine(self) -> list[Any]:
+        return self.client.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"})  # type: ignore[no-any-return]
+
+    def _container(self, host: str) -> Any:
+        try:
+            return self.client.containers.get(f"{self.name}-{host}")
+        except NotFound as error:
+            raise LabError(f"lab {self.name} has no host {host}: run `make lab-up`") from error
+
+    def _network(self) -> None:
+        if self.client.networks.list(names=[f"^{self.name}$"]):
+            return
+        pool = IPAMConfig(pool_configs=[IPAMPool(subnet=f"{self.subnet}.0/24", gateway=f"{self.subnet}.1")])
+        try:
+            self.client.networks.create(self.name, driver="bridge", ipam=pool, labels={LABEL: self.name})
+        except APIError as error:
+            raise LabError(
+                f"network {self.subnet}.0/24 cannot be made ({error.explanation}): choose another with STEADFAST_LAB_SUBNET"
+            ) from error
+
+    def _ensure(self, host: Host, tag: str) -> None:
+        try:
+            container = self.client.containers.get(host.container)
+            if tag not in container.image.tags:
+                container.remove(force=True, v=True)
+                container = self._create(host, tag)
+        except NotFound:
+            container = self._create(host, tag)
+        if container.status != "running":
+            container.start()
+        self._booted(container)
+
+    def _create(self, host: Host, tag: str) -> Any:
+        container = self.client.containers.create(
+            tag, name=host.container, hostname=host.name, labels={LABEL: self.name}, detach=True, network=None, **SYSTEMD
+        )
+        self.client.networks.get(self.name).connect(container, ipv4_address=host.address)
+        for other in self.client.networks.list(names=["^bridge$"]):
+            other.disconnect(container, force=True)
+        return container
+
+    def _booted(self, container: Any) -> None:
+        for _try in range(120):
+            _code, out = container.exec_run(["systemctl", "is-system-running"])
+            if out.strip() in (b"running", b"degraded"):
+                return
+            time.sleep(0.25)
+        raise LabError(
+            f"{container.name} did not boot within 30 s ({out.decode('utf-8', 'replace').strip()[:200]}): "
+            f"see docker logs {container.name}"
+        )
+
+    def _write_more_nodes(self) -> None:
+        """LAB_NODES beyond the inventory's three become a file of the inventory."""
+        extra = INVENTORY / "more_nodes.yml"
+        more = range(4, settings.nodes() + 1)
+        if not more:
+            extra.unlink(missing_ok=True)
+            return
+        lines = ["---", "# Written by `make lab-up` for LAB_NODES.", "serving:", "  hosts:"]
+        lines += [f"    gpu{n}: {{lab_address: {20 + n}, lab_distro: {('bookworm', 'trixie')[n % 2]}}}" for n in more]
+        extra.write_text("\n".join(lines) + "\n")

@@ -1,0 +1,108 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HAProxy's own words, recorded from 2.6 and 3.0, and what must not be believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import PlatformError, Unreadable
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.haproxy.records import (
+    Counters,
+    Worker,
+    parse_servers,
+    parse_workers,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+FIXTURES = Path(__file__).parent / "fixtures"
+VERSIONS = ("2.6", "3.0")
+
+
+def recorded(version: str, name: str) -> str:
+    return (FIXTURES / version / f"{name}.txt").read_text()
+
+
+def servers(version: str, prefix: str = ""):
+    return parse_servers(
+        recorded(version, f"{prefix}show_stat_servers"), recorded(version, f"{prefix}show_servers_state")
+    )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("moment", "server", "admin_state", "up", "checks_pass"),
+    [
+        ("", "gpu1", "ready", True, True),
+        ("drain_", "gpu1", "drain", False, True),
+        ("maint_", "gpu2", "maint", False, False),
+        ("down_", "gpu3", "ready", False, False),
+        ("reloaded_old_", "gpu1", "drain", False, True),
+        ("reloaded_old_", "gpu2", "ready", False, False),
+        ("reloaded_new_", "gpu1", "ready", True, True),
+    ],
+)
+def test_admin_state_and_health(version, moment, server, admin_state, up, checks_pass):
+    seen = servers(version, moment)[("serving", server)]
+    assert (seen.admin_state, seen.up, seen.checks_pass) == (admin_state, up, checks_pass)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_up_one_of_two_is_not_up(version):
+    """The status text begins with UP all the same, which is what fooled others."""
+    falling = parse_servers(
+        recorded(version, "falling_show_stat_servers"), recorded(version, "down_show_servers_state")
+    )[("serving", "gpu3")]
+    assert falling.status.startswith("UP")
+    assert not falling.up
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_sessions_are_those_of_the_worker_that_was_asked(version):
+    assert servers(version, "reloaded_old_")[("serving", "gpu1")].sessions > 0
+    assert servers(version, "reloaded_new_")[("serving", "gpu1")].sessions == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_workers(version):
+    assert [worker.current for worker in parse_workers(recorded(version, "show_proc"))] == [True]
+    assert [worker.current for worker in parse_workers(recorded(version, "reloaded_show_proc"))] == [True, False]
+    assert [worker.current for worker in parse_workers(recorded(version, "reload_failed_show_proc"))] == [True, False]
+
+
+def test_no_worker_is_an_error():
+    with pytest.raises(Unreadable, match="no current worker"):
+        parse_workers("#<PID> <type>\n12 master 0\n# workers\n# old workers\n13 worker 1 0d 3.0\n")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("cut", [0, 1, 30, 200, 900])
+def test_a_cut_answer_is_an_error_and_never_a_missing_server(version, cut):
+    stat, state = recorded(version, "show_stat_servers"), recorded(version, "show_servers_state")
+    with pytest.raises(Unreadable):
+        parse_servers(stat[: min(cut, len(stat) - 60)], state)
+    with pytest.raises(Unreadable):
+        parse_servers(stat, state[: min(cut, len(state) - 60)])
+
+
+@given(st.text(), st.text())
+def test_garbage_raises_only_our_errors(stat, state):
+    for left, right in ((stat, state), ("# " + stat, "1\n# " + state)):
+        try:
+            parse_servers(left, right)
+        except PlatformError:
+            pass
+    try:
+        parse_workers(stat)
+    except PlatformError:
+        pass
+
+
+def test_counters_survive_a_reload():
+    before = Counters(worker=1, requests=1000, errors=5, downs=1)
+    assert Counters(1, 1300, 6, 1).since(before) == Counters(1, 300, 1, 0)
+    assert Counters(2, 40, 2, 0).since(before) == Counters(2, 40, 2, 0)
+    assert Counters(1, 7, 0, 0).since(before) == Counters(1, 7, 0, 0)
+    assert Worker(1, True) == Worker(1, True)

@@ -106,10 +106,10 @@ class Lab:
         if done.returncode:
             raise LabError(f"the lab's inventory cannot be read: {done.stderr.strip()[-600:]}")
         listing = json.loads(done.stdout)
-        # ansible-inventory shows templates as they stand, so these two are made here as group_vars/all/lab.yml makes them.
-        for host, values in listing["_meta"]["hostvars"].items():
-            values["ansible_host"] = f"{self.name}-{host}"
-            values["platform_address"] = f"{self.subnet}.{values['lab_address']}"
+        # ansible-inventory shows templates as they stand.
+        for values in listing["_meta"]["hostvars"].values():
+            values["ansible_host"] = values["ansible_host"].replace("{{ lab_name }}", self.name)
+            values["platform_address"] = values["platform_address"].replace("{{ lab_subnet }}", self.subnet)
         return hosts_from(listing)
 
     def up(self) -> None:
@@ -229,5 +229,11 @@ class Lab:
             extra.unlink(missing_ok=True)
             return
         lines = ["---", "# Written by `make lab-up` for LAB_NODES.", "serving:", "  hosts:"]
-        lines += [f"    gpu{n}: {{lab_address: {20 + n}, lab_distro: {('bookworm', 'trixie')[n % 2]}}}" for n in more]
+        for n in more:
+            lines += [
+                f"    gpu{n}:",
+                f'      ansible_host: "{{{{ lab_name }}}}-gpu{n}"',
+                f'      platform_address: "{{{{ lab_subnet }}}}.{20 + n}"',
+                f"      lab_distro: {('bookworm', 'trixie')[n % 2]}",
+            ]
         extra.write_text("\n".join(lines) + "\n")

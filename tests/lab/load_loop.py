@@ -32,7 +32,7 @@ class Plan:
     streams: int = 8
     stream_seconds: tuple[float, ...] = (4.0, 25.0)
     token_rate: float = 20.0
-    stream_tokens_max: int = 30000
+    stream_tokens_max: int = 3000
     duration: float | None = None
     timeout: float = 10.0
     deadline: float = 120.0

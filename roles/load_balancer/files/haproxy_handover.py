@@ -1,12 +1,11 @@
-#!/usr/bin/python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""haproxy-handover save|reload SOCKET CONFIG FILE: hand the servers' states from one HAProxy worker to the next.
+"""Hand the servers' states from one HAProxy worker to the next: haproxy_handover.py save|reload SOCKET CONFIG FILE.
 
-save: ask HAProxy's master socket, and replace FILE at once or not at all; without a whole answer the last good file stays.
-reload: save, tell the master ($MAINPID) to reload, and wait until the new worker serves. It is refused when nothing can be saved.
-HAProxy takes a server's port from FILE rather than from its configuration (2.6 and 3.0), so the ports are written as CONFIG,
-which is about to be loaded, has them. Exit status 1 and a line on standard error when it did not succeed.
+save: ask HAProxy's master socket, and replace FILE at once or not at all; without a whole answer the old file stays.
+reload: save, tell the master ($MAINPID) to reload, wait until the new worker serves. Refused when nothing can be saved.
+HAProxy takes a server's port from FILE rather than from its configuration (2.6 and 3.0), so the ports are written as
+CONFIG, which is about to be loaded, has them. Exit status 1 and a line on standard error when it did not succeed.
 """
 
 from __future__ import annotations
@@ -128,7 +127,7 @@ def main() -> int:
         if verb == "reload":
             reload(master, int(os.environ["MAINPID"]))
     except (OSError, ValueError) as error:
-        print("haproxy-handover {0}: {1}".format(verb, error), file=sys.stderr)
+        print("haproxy_handover {0}: {1}".format(verb, error), file=sys.stderr)
         return 1
     return 0
 

@@ -165,7 +165,12 @@ def argument_spec():
 def shown(wanted, view):
     """The wanted servers as the task result shows them."""
     return {
-        name: {"state": server.admin_state, "status": server.status, "weight": server.weight, "sessions": server.sessions}
+        name: {
+            "state": server.admin_state,
+            "status": server.status,
+            "weight": server.weight,
+            "sessions": server.sessions,
+        }
         for name, server in ((name, view[(wanted.backend, name)]) for name in wanted.servers)
     }
 
@@ -210,7 +215,11 @@ def main():
         if module.check_mode:
             changed = bool(wanted.commands(before))
             after = {
-                name: dict(old, state=wanted.state or old["state"], weight=old["weight"] if wanted.weight is None else wanted.weight)
+                name: dict(
+                    old,
+                    state=wanted.state or old["state"],
+                    weight=old["weight"] if wanted.weight is None else wanted.weight,
+                )
                 for name, old in shown(wanted, before).items()
             }
         else:

@@ -230,7 +230,9 @@ def stage(module, shelf):
     """Put the release on the shelf and prune old ones. Returns the result's fields."""
     params = module.params
     fields = dict(params["definition"], name=params["name"])
-    release = Release(**dict(fields, command=tuple(fields["command"]), running_metrics=tuple(fields["running_metrics"])))
+    release = Release(
+        **dict(fields, command=tuple(fields["command"]), running_metrics=tuple(fields["running_metrics"]))
+    )
     release.check()
     held = shelf.holds(release)
     if held and params["verify"]:

@@ -97,7 +97,9 @@ def read(balancer, wanted):
 def watch(balancer, wanted, params):
     """Judge again and again until the bake is over or the verdict is a fail. Returns it with the last counters."""
     servers, counters = read(balancer, wanted)
-    before = {name: Counters(**values) for name, values in params["baseline"].items()} if params["baseline"] else counters
+    before = (
+        {name: Counters(**values) for name, values in params["baseline"].items()} if params["baseline"] else counters
+    )
     end = time.monotonic() + params["bake_time"]
     while True:
         verdict = judge(servers, counters, before, params["max_error_percent"])

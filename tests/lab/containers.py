@@ -101,7 +101,11 @@ class Lab:
         """Hosts by name, from the inventory."""
         done = subprocess.run(
             ["ansible-inventory", "-i", INVENTORY, "--list"],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise LabError(f"the lab's inventory cannot be read: {done.stderr.strip()[-600:]}")
@@ -116,7 +120,10 @@ class Lab:
         """Create and start what is missing; leave what runs alone."""
         self._write_more_nodes()
         hosts = self.hosts
-        tags = {distro: images.ensure(self.client, images.node_recipe(distro)) for distro in {h.distro for h in hosts.values()}}
+        tags = {
+            distro: images.ensure(self.client, images.node_recipe(distro))
+            for distro in {h.distro for h in hosts.values()}
+        }
         self._network()
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda host: self._ensure(host, tags[host.distro]), hosts.values()))
@@ -154,9 +161,14 @@ class Lab:
 
     def playbook(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False."""
-        options = {"capture_output": True, "text": True, "check": False, **options}
+        options = {"capture_output": True, **options}
         return subprocess.run(
-            ["ansible-playbook", "-i", str(INVENTORY), *arguments], cwd=ROOT, env=self.environment, **options
+            ["ansible-playbook", "-i", str(INVENTORY), *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            check=False,
+            **options,
         )
 
     def status(self) -> str:
@@ -164,9 +176,8 @@ class Lab:
         lines = [f"{'host':8} {'container':24} {'address':16} {'distro':10} state"]
         state = {container.name: container.status for container in self._mine()}
         for host in self.hosts.values():
-            lines.append(
-                f"{host.name:8} {host.container:24} {host.address:16} {host.distro:10} {state.get(host.container, 'absent')}"
-            )
+            seen = state.get(host.container, "absent")
+            lines.append(f"{host.name:8} {host.container:24} {host.address:16} {host.distro:10} {seen}")
         return "\n".join(lines)
 
     def _mine(self) -> list[Any]:
@@ -186,7 +197,7 @@ class Lab:
             self.client.networks.create(self.name, driver="bridge", ipam=pool, labels={LABEL: self.name})
         except APIError as error:
             raise LabError(
-                f"network {self.subnet}.0/24 cannot be made ({error.explanation}): choose another with STEADFAST_LAB_SUBNET"
+                f"network {self.subnet}.0/24 cannot be made ({error.explanation}): set STEADFAST_LAB_SUBNET to another"
             ) from error
 
     def _ensure(self, host: Host, tag: str) -> None:
@@ -203,7 +214,13 @@ class Lab:
 
     def _create(self, host: Host, tag: str) -> Any:
         container = self.client.containers.create(
-            tag, name=host.container, hostname=host.name, labels={LABEL: self.name}, detach=True, network=None, **SYSTEMD
+            tag,
+            name=host.container,
+            hostname=host.name,
+            labels={LABEL: self.name},
+            detach=True,
+            network=None,
+            **SYSTEMD,
         )
         self.client.networks.get(self.name).connect(container, ipv4_address=host.address)
         for other in self.client.networks.list(names=["^bridge$"]):

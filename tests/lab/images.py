@@ -73,7 +73,10 @@ def ensure(client: Any, recipe: Recipe) -> str:
         _mmdebstrap(recipe, tar)
         with tar.open("rb") as stream:
             client.api.import_image_from_data(
-                stream, repository=recipe.tag.split(":")[0], tag=recipe.tag.split(":")[1], changes=[f"LABEL {LABEL}=image"]
+                stream,
+                repository=recipe.tag.split(":")[0],
+                tag=recipe.tag.split(":")[1],
+                changes=[f"LABEL {LABEL}=image"],
             )
     say(f"image {recipe.tag} is ready after {time.monotonic() - began:.0f} s")
     return recipe.tag
@@ -85,7 +88,11 @@ def _mmdebstrap(recipe: Recipe, tar: Path) -> None:
     command += ["--skip=cleanup/apt"] if recipe.archive else []
     command += [f"--customize-hook={hook}" for hook in recipe.hooks()]
     done = subprocess.run(
-        [*command, recipe.distro, str(tar)], capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+        [*command, recipe.distro, str(tar)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
     )
     if done.returncode:
         raise LabError(

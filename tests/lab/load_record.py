@@ -61,7 +61,7 @@ class Activity:
 
 
 class Record:
-    """Takes the sends and the outcomes of one run as they happen. `began` is the clock's reading, `wall` the epoch's."""
+    """Takes the sends and outcomes of one run as they happen. `began` is the clock's reading, `wall` the epoch's."""
 
     def __init__(self, began: float, wall: float) -> None:
         self._began = began

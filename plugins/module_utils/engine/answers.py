@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from ..errors import Unreadable
@@ -54,7 +55,7 @@ def _sample(line: str) -> float:
         value = float(rest.split()[0])
     except (IndexError, ValueError) as error:
         raise Unreadable("metric line not understood: {0}".format(line[:200])) from error
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise Unreadable("metric is not a finite number: {0}".format(line[:200]))
     return value
 

@@ -65,7 +65,7 @@ class Engine:
             raise Unreadable("{0} did not answer: {1}".format(request.full_url, reason)) from error
 
     def _read(self, response: Any, deadline: float) -> str:
-        chunks = []
+        chunks: list[bytes] = []
         size = 0
         while True:
             if time.monotonic() >= deadline:

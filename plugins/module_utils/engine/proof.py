@@ -58,11 +58,12 @@ def prove(engine: Engine, question: Question, deadline: float, alive: Callable[[
     Raises PlatformError that names the step which failed and what was seen; its evidence has all steps.
     """
     proof = Proof()
-    for step, check in (
-        ("readiness", lambda: _ready(engine, question, deadline, alive)),
-        ("identity", lambda: _identity(engine, question)),
-        ("completion", lambda: _completion(engine, question)),
-    ):
+    checks: dict[str, Callable[[], str]] = {
+        "readiness": lambda: _ready(engine, question, deadline, alive),
+        "identity": lambda: _identity(engine, question),
+        "completion": lambda: _completion(engine, question),
+    }
+    for step, check in checks.items():
         began = time.monotonic()
         try:
             proof.add(step, began, check())
@@ -83,7 +84,9 @@ def _ready(engine: Engine, question: Question, deadline: float, alive: Callable[
         except Unreadable as error:
             seen = error.message
         if time.monotonic() >= end:
-            raise Unreadable("{0}{1} not ready after {2:g} s: {3}".format(engine.url, question.ready_path, deadline, seen))
+            raise Unreadable(
+                "{0}{1} not ready after {2:g} s: {3}".format(engine.url, question.ready_path, deadline, seen)
+            )
         time.sleep(0.1)
 
 
@@ -93,7 +96,9 @@ def _identity(engine: Engine, question: Question) -> str:
     names = served_models(answer.body) if answer.status == 200 else []
     if wanted not in names:
         raise Unreadable(
-            "{0} should serve {1!r} but serves {2}".format(engine.url, wanted, ", ".join(map(repr, names)) or "nothing"),
+            "{0} should serve {1!r} but serves {2}".format(
+                engine.url, wanted, ", ".join(map(repr, names)) or "nothing"
+            ),
             seen="HTTP {0} {1}".format(answer.status, answer.body[:200]),
         )
     return wanted

@@ -12,8 +12,8 @@ import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
 
 from ..errors import PlatformError, Refused, Unreadable
 from .release import Release, differences, parse_release
@@ -44,7 +44,9 @@ class Shelf:
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError as error:
-                    raise Refused("another run is at work in {0}: try again when it has ended".format(self.home)) from error
+                    raise Refused(
+                        "another run is at work in {0}: try again when it has ended".format(self.home)
+                    ) from error
                 yield
         except PermissionError as error:
             raise Refused("cannot write to {0}: {1}".format(self.home, error)) from error
@@ -117,7 +119,11 @@ class Shelf:
             os.chmod(target, 0o644)
             os.rename(partial, self.path(release.name))
         except OSError as error:
-            full = " The disk is full: free space or lower model_server_keep_releases." if error.errno == errno.ENOSPC else ""
+            full = (
+                " The disk is full: free space or lower model_server_keep_releases."
+                if error.errno == errno.ENOSPC
+                else ""
+            )
             raise PlatformError("cannot stage release {0}: {1}.{2}".format(release.name, error, full)) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -127,7 +133,7 @@ class Shelf:
         free = shutil.disk_usage(self.releases).free
         if free < need:
             raise Refused(
-                "{0} has {1} MiB free and the release needs {2} MiB: free space or lower model_server_keep_releases".format(
+                "{0} has {1} MiB free, the release needs {2} MiB: free space or lower model_server_keep_releases".format(
                     self.releases, free // 2**20, need // 2**20
                 )
             )
@@ -156,20 +162,15 @@ def digest(path: str, copy_to: str | None = None) -> str:
     """sha256 of a file in hexadecimal, copying it on the way when asked to. Raises Refused when it is not there."""
     result = hashlib.sha256()
     try:
-        source = open(path, "rb")
-    except FileNotFoundError as error:
-        raise Refused("there is no artifact at {0}".format(path)) from error
-    with source:
-        if copy_to is None:
-            for chunk in iter(lambda: source.read(CHUNK), b""):
-                result.update(chunk)
-            return result.hexdigest()
-        with open(copy_to, "wb") as target:
+        with open(path, "rb") as source, open(copy_to or os.devnull, "wb") as target:
             for chunk in iter(lambda: source.read(CHUNK), b""):
                 result.update(chunk)
                 target.write(chunk)
             target.flush()
-            os.fsync(target.fileno())
+            if copy_to:
+                os.fsync(target.fileno())
+    except FileNotFoundError as error:
+        raise Refused("there is no artifact at {0}".format(path)) from error
     return result.hexdigest()
 
 

@@ -11,7 +11,7 @@ from typing import Callable
 from ..errors import PlatformError, Refused
 
 # (argv) -> (return code, stdout, stderr)
-Runner = Callable[[list], tuple]
+Runner = Callable[["list[str]"], "tuple[int, str, str]"]
 
 
 class Unit:
@@ -56,9 +56,11 @@ class Unit:
     def check_alive(self) -> None:
         """Raises PlatformError with the engine's last words when it died since it was started."""
         state = self.show()
-        if state.get("ActiveState") in ("active", "activating") and state.get("NRestarts") == "0" and state.get(
-            "SubState"
-        ) not in ("auto-restart", "auto-restart-queued"):
+        if (
+            state.get("ActiveState") in ("active", "activating")
+            and state.get("NRestarts") == "0"
+            and state.get("SubState") not in ("auto-restart", "auto-restart-queued")
+        ):
             return
         raise PlatformError(
             "the engine ended with status {0}: {1}".format(state.get("ExecMainStatus", "?"), self.last_words(state))

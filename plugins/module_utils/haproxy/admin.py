@@ -33,9 +33,7 @@ class Wanted:
         strange = sorted(set(self.servers) - set(mine))
         if strange:
             raise Refused(
-                "backend {0!r} has no server {1}; it has {2}".format(
-                    self.backend, ", ".join(strange), ", ".join(mine)
-                )
+                "backend {0!r} has no server {1}; it has {2}".format(self.backend, ", ".join(strange), ", ".join(mine))
             )
 
     def commands(self, known: dict[tuple[str, str], Server], current: bool = True) -> list[str]:

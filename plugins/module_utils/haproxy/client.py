@@ -56,7 +56,7 @@ class MasterSocket:
         return reply
 
     def _read(self, sock: socket.socket, deadline: float) -> str:
-        chunks = []
+        chunks: list[bytes] = []
         size = 0
         while True:
             left = deadline - time.monotonic()

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 Vars = Mapping[str, Any]
 
@@ -40,12 +41,14 @@ def found_balancers(names: Iterable[str], hostvars: Mapping[str, Vars], pool: st
         backends = result["backends"] if isinstance(result, Mapping) and not trouble else {}
         if not trouble and pool not in backends:
             trouble = "has no pool {0}: run site.yml".format(pool)
-        found.append({
-            "name": name,
-            "holder": bool(vip.get("holder")) if isinstance(vip, Mapping) else False,
-            "servers": backends.get(pool, {}),
-            "problem": trouble,
-        })
+        found.append(
+            {
+                "name": name,
+                "holder": bool(vip.get("holder")) if isinstance(vip, Mapping) else False,
+                "servers": backends.get(pool, {}),
+                "problem": trouble,
+            }
+        )
     return found
 
 

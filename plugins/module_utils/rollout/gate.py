@@ -28,7 +28,10 @@ def judge(
         delta = now[name].since(before[name])
         percent = 100.0 * delta.errors / delta.requests if delta.requests else 0.0
         result.evidence[name] = {
-            "status": server.status, "requests": delta.requests, "errors": delta.errors, "downs": delta.downs,
+            "status": server.status,
+            "requests": delta.requests,
+            "errors": delta.errors,
+            "downs": delta.downs,
         }
         if not server.up:
             result.reasons.append("{0} is {1} ({2})".format(name, server.status, server.check_status))

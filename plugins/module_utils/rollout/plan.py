@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Iterable
 
 from ..errors import Refused
 
@@ -54,10 +54,14 @@ class Plan:
     def text(self) -> str:
         """The plan as the operator reads it."""
         if not self.batches:
-            return "\n".join(["{0}: every server is on release {1}, nothing to do".format(self.pool, self.release), *self.notes])
-        lines = ["{0} to release {1}, {2} batch(es), at least {3} server(s) healthy at any time".format(
-            self.pool, self.release, len(self.batches), self.min_available
-        )]
+            return "\n".join(
+                ["{0}: every server is on release {1}, nothing to do".format(self.pool, self.release), *self.notes]
+            )
+        lines = [
+            "{0} to release {1}, {2} batch(es), at least {3} server(s) healthy at any time".format(
+                self.pool, self.release, len(self.batches), self.min_available
+            )
+        ]
         for number, batch in enumerate(self.batches, 1):
             moves = ", ".join("{0} ({1})".format(name, self.previous[name] or "nothing") for name in batch)
             lines.append("  batch {0}: {1}".format(number, moves))
@@ -78,7 +82,9 @@ def make_plan(
     if todo:
         reasons = _too_little(todo, nodes, balancers, floor)
     if reasons:
-        raise Refused("the rollout was not begun: {0}. Nothing was changed.".format("; ".join(reasons)), reasons=reasons)
+        raise Refused(
+            "the rollout was not begun: {0}. Nothing was changed.".format("; ".join(reasons)), reasons=reasons
+        )
     down = [node.name for node in todo if not _up_everywhere(node.name, balancers)]
     return Plan(
         pool=pool,
@@ -97,9 +103,9 @@ def _unfit_pool(pool: str, nodes: list[Node], policy: Policy, floor: int) -> lis
         reasons.append("pool {0} has no servers".format(pool))
     if policy.max_parallel < 1:
         reasons.append("max_parallel is {0}, but a batch needs at least one server".format(policy.max_parallel))
-    if floor < 0 or nodes and floor >= len(nodes):
+    if floor < 0 or (nodes and floor >= len(nodes)):
         reasons.append(
-            "min_available is {0}, but of {1} server(s) one must be taken out at a time, so it can be {2} at most".format(
+            "min_available is {0}, but one of {1} server(s) must be taken out, so it can be {2} at most".format(
                 floor, len(nodes), len(nodes) - 1
             )
         )
@@ -129,8 +135,11 @@ def _out_of_traffic(nodes: list[Node], balancers: list[BalancerView], policy: Po
         if absent:
             reasons.append("{0} is not a server of the pool on {1}: run site.yml".format(node.name, ", ".join(absent)))
             continue
-        out = ["{0} on {1}".format(view.servers[node.name][0], view.name) for view in balancers
-               if view.servers[node.name][0] != "ready"]
+        out = [
+            "{0} on {1}".format(view.servers[node.name][0], view.name)
+            for view in balancers
+            if view.servers[node.name][0] != "ready"
+        ]
         if out and not policy.admit_drained:
             reasons.append(
                 "{0} was found in {1}: if an interrupted rollout left it there, -e admit_drained=true takes it along "
@@ -155,11 +164,13 @@ def _too_little(todo: list[Node], nodes: list[Node], balancers: list[BalancerVie
     first = todo[0].name
     left = [name for name in up if name != first]
     if first in up and len(left) < floor:
-        return ["with {0} out, {1} server(s) would be healthy ({2}), below min_available {3}".format(
-            first, len(left), ", ".join(left) or "none", floor
-        )]
+        return [
+            "with {0} out, {1} server(s) would be healthy ({2}), below min_available {3}".format(
+                first, len(left), ", ".join(left) or "none", floor
+            )
+        ]
     return []
 
 
 def _batches(names: list[str], size: int) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(names[start:start + size]) for start in range(0, len(names), size))
+    return tuple(tuple(names[start : start + size]) for start in range(0, len(names), size))

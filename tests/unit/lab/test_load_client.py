@@ -96,9 +96,7 @@ async def endless_headers(request: Request) -> None:
         (endless_headers, "bad_body"),
     ],
 )
-def test_completion_has_the_fate_the_server_gave_it(
-    answer: Callable[[Request], Awaitable[None]], fate: str
-) -> None:
+def test_completion_has_the_fate_the_server_gave_it(answer: Callable[[Request], Awaitable[None]], fate: str) -> None:
     attempt, fake = attempt_with(answer)
     assert attempt.fate == fate, attempt
     assert bool(attempt.detail) == (fate not in ("ok", "http_503", "http_307"))

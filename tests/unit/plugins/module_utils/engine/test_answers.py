@@ -38,8 +38,16 @@ def test_completion_text(answer, text):
 
 @pytest.mark.parametrize(
     "answer",
-    [{}, {"choices": []}, {"choices": [{"text": ""}]}, {"choices": [{"message": None}]}, {"choices": ["x"]},
-     {"choices": [{"message": {"content": None}}]}, {"error": {"message": "no"}}, []],
+    [
+        {},
+        {"choices": []},
+        {"choices": [{"text": ""}]},
+        {"choices": [{"message": None}]},
+        {"choices": ["x"]},
+        {"choices": [{"message": {"content": None}}]},
+        {"error": {"message": "no"}},
+        [],
+    ],
 )
 def test_a_completion_without_text_is_no_completion(answer):
     with pytest.raises(Unreadable):

@@ -64,7 +64,11 @@ def test_a_good_engine_is_proved_step_by_step(serve):
     [
         ("/health", (503, {"error": "Loading model"}), "readiness: .*not ready after.*HTTP 503"),
         ("/health", (200, None), "readiness: .*did not answer"),
-        ("/v1/models", (200, {"data": [{"id": "tiny", "aliases": ["tiny@r1-xyz"]}]}), "identity: .*should serve 'tiny@r2-abc' but"),
+        (
+            "/v1/models",
+            (200, {"data": [{"id": "tiny", "aliases": ["tiny@r1-xyz"]}]}),
+            "identity: .*should serve 'tiny@r2-abc' but",
+        ),
         ("/v1/models", (200, b"<html>"), "identity: .*not JSON"),
         ("/v1/completions", (500, {"error": "out of memory"}), "completion: .*HTTP 500"),
         ("/v1/completions", (200, {"choices": []}), "completion: .*no choices"),

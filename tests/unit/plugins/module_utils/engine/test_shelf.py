@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.release import (
@@ -24,8 +25,13 @@ CONTENT = b"weights" * 1000
 
 def release(name="r1", content=CONTENT, **changes):
     fields = {
-        "name": name, "model": "tiny", "identity": f"tiny@{name}", "engine": "llama_cpp", "engine_version": "1",
-        "artifact": "tiny.gguf", "sha256": hashlib.sha256(content).hexdigest(),
+        "name": name,
+        "model": "tiny",
+        "identity": f"tiny@{name}",
+        "engine": "llama_cpp",
+        "engine_version": "1",
+        "artifact": "tiny.gguf",
+        "sha256": hashlib.sha256(content).hexdigest(),
         "command": ("/bin/echo", "it's", "$MODEL_SERVER_PORT", "$(id)"),
     }
     return Release(**{**fields, **changes})
@@ -54,7 +60,7 @@ def test_stage_and_switch(shelf, source, move):
     assert shelf.active() is None
     shelf.point("r1")
     assert shelf.active() == "r1"
-    assert (open(os.path.join(shelf.link, "tiny.gguf"), "rb").read()) == CONTENT
+    assert Path(shelf.link, "tiny.gguf").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("move", [True, False])
@@ -80,7 +86,7 @@ def test_a_full_disk_is_said_before_anything_is_copied(shelf, source, monkeypatc
 def test_a_release_is_immutable(shelf, source):
     shelf.stage(release(), str(source), False)
     assert shelf.holds(release())
-    with pytest.raises(Refused, match="immutable.*engine_version: '1' -> '2'"):
+    with pytest.raises(Refused, match=r"immutable.*engine_version: '1' -> '2'"):
         shelf.holds(release(engine_version="2"))
 
 
@@ -105,7 +111,8 @@ def test_the_start_script_quotes_everything_but_the_units_variables(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"name": "../r1"}, {"name": ""}, {"artifact": "a/b"}, {"sha256": "abc"}, {"command": ()}, {"name": ".r1"}]
+    "changes",
+    [{"name": "../r1"}, {"name": ""}, {"artifact": "a/b"}, {"sha256": "abc"}, {"command": ()}, {"name": ".r1"}],
 )
 def test_a_release_that_cannot_be_is_refused(changes):
     with pytest.raises(Refused):

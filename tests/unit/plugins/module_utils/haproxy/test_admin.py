@@ -21,9 +21,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 READY = Server(
-    backend="serving", name="gpu1", address="192.0.2.1:8000", admin=0, weight=100, initial_weight=100, status="UP",
-    check_status="L7OK", check_health=4, check_rise=2, check_fall=3, sessions=0, queue=0, last_change=9, check_downs=0,
-    total=0, responses_5xx=0, connect_errors=0, response_errors=0,
+    backend="serving",
+    name="gpu1",
+    address="192.0.2.1:8000",
+    admin=0,
+    weight=100,
+    initial_weight=100,
+    status="UP",
+    check_status="L7OK",
+    check_health=4,
+    check_rise=2,
+    check_fall=3,
+    sessions=0,
+    queue=0,
+    last_change=9,
+    check_downs=0,
+    total=0,
+    responses_5xx=0,
+    connect_errors=0,
+    response_errors=0,
 )
 DRAIN = replace(READY, admin=8, status="DRAIN")
 MAINT = replace(READY, admin=1, status="MAINT", check_status="", check_health=0)
@@ -39,8 +55,12 @@ def view(*servers: Server):
     [
         (READY, {"state": "drain"}, True, ["set server serving/gpu1 state drain"]),
         (DRAIN, {"state": "drain"}, True, []),
-        (MAINT, {"state": "ready", "weight": 50}, True,
-         ["set server serving/gpu1 weight 50", "set server serving/gpu1 state ready"]),
+        (
+            MAINT,
+            {"state": "ready", "weight": 50},
+            True,
+            ["set server serving/gpu1 weight 50", "set server serving/gpu1 state ready"],
+        ),
         (READY, {"state": "ready", "weight": 100}, True, []),
         (READY, {"state": "drain", "weight": 50}, False, ["steadfast drain serving gpu1"]),
         (replace(READY, name="gpu9"), {"state": "drain"}, True, []),
@@ -68,7 +88,10 @@ def test_maintenance_by_way_of_drain_and_return_by_way_of_probation(found, state
 
 @pytest.mark.parametrize(
     ("backend", "servers", "message"),
-    [("elsewhere", ("gpu1",), "no backend 'elsewhere'.*serving"), ("serving", ("gpu7",), "no server gpu7; it has gpu1")],
+    [
+        ("elsewhere", ("gpu1",), "no backend 'elsewhere'.*serving"),
+        ("serving", ("gpu7",), "no server gpu7; it has gpu1"),
+    ],
 )
 def test_unknown_names_are_refused_with_the_known_ones(backend, servers, message):
     with pytest.raises(Refused, match=message):
@@ -95,8 +118,20 @@ def test_one_zero_is_not_drained_and_a_reload_starts_the_count_again():
     assert watch.see(sample(workers=(30,)))
 
 
-@given(st.lists(st.one_of(st.none(), st.builds(sample, st.sampled_from([(1,), (1, 2), (2,), (2, 3)]),
-                                               st.integers(0, 2), st.integers(0, 1), st.booleans()))))
+@given(
+    st.lists(
+        st.one_of(
+            st.none(),
+            st.builds(
+                sample,
+                st.sampled_from([(1,), (1, 2), (2,), (2, 3)]),
+                st.integers(0, 2),
+                st.integers(0, 1),
+                st.booleans(),
+            ),
+        )
+    )
+)
 def test_drained_needs_a_row_of_clean_samples(samples):
     """Whatever is seen or not seen: drained only after three known, empty, refusing samples in a row."""
     watch, row = DrainWatch(needed=3), 0

@@ -61,7 +61,13 @@ class FakeHAProxy:
         self.asked.append(command)
         if command == "show proc":
             current = [pid for pid in self.admin if pid not in self.old]
-            lines = ["#<PID> <type>", "1 master 0", "# workers", *(f"{pid} worker 0" for pid in current), "# old workers"]
+            lines = [
+                "#<PID> <type>",
+                "1 master 0",
+                "# workers",
+                *(f"{pid} worker 0" for pid in current),
+                "# old workers",
+            ]
             return "\n".join([*lines, *(f"{pid} worker 1" for pid in self.old if pid in self.admin), ""])
         target, _space, words = command.partition(" ")
         pid = int(target.removeprefix("@!"))
@@ -69,10 +75,13 @@ class FakeHAProxy:
             return f"Can't find the target PID matching the prefix '{target}'"
         if words.startswith("show stat"):
             return STAT + "".join(
-                f"serving,{name},0,{self.sessions.get((pid, name), 0)},9,0,0,UP,9,0,L7OK,4,2,3,0,2,\n" for name in self.admin[pid]
+                f"serving,{name},0,{self.sessions.get((pid, name), 0)},9,0,0,UP,9,0,L7OK,4,2,3,0,2,\n"
+                for name in self.admin[pid]
             )
         if words == "show servers state":
-            return STATE + "".join(f"3 serving 1 {n} 192.0.2.1 2 {bits} 100 100 8000\n" for n, bits in self.admin[pid].items())
+            return STATE + "".join(
+                f"3 serving 1 {n} 192.0.2.1 2 {bits} 100 100 8000\n" for n, bits in self.admin[pid].items()
+            )
         return self._order(pid, words.split())
 
     def _order(self, pid, words):

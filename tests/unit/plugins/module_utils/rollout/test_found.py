@@ -25,14 +25,19 @@ HOSTVARS = {
 def test_nodes_say_what_is_wrong_with_them():
     found = found_nodes(["gpu1", "gpu2", "gpu3", "gpu4"], HOSTVARS)
     assert found[0] == {"name": "gpu1", "release": "r1", "problem": ""}
-    assert [node["problem"] for node in found[1:]] == ["unreachable (no route)", "systemctl is missing", "was not looked at"]
+    assert [node["problem"] for node in found[1:]] == [
+        "unreachable (no route)",
+        "systemctl is missing",
+        "was not looked at",
+    ]
 
 
 def test_balancers_say_what_is_wrong_with_them():
     found = found_balancers(["lb1", "lb2", "lb3"], HOSTVARS, "serving")
     assert found[0] == {"name": "lb1", "holder": True, "servers": {"gpu1": SERVER}, "problem": ""}
     assert [view["problem"] for view in found[1:]] == [
-        "HAProxy's master socket did not answer", "has no pool serving: run site.yml",
+        "HAProxy's master socket did not answer",
+        "has no pool serving: run site.yml",
     ]
 
 

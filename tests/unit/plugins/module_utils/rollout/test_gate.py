@@ -11,9 +11,25 @@ from ansible_collections.steadfast.ai_platform.plugins.module_utils.haproxy.reco
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.rollout.gate import judge
 
 GOOD = Server(
-    backend="serving", name="gpu1", address="192.0.2.1:8000", admin=0, weight=100, initial_weight=100, status="UP",
-    check_status="L7OK", check_health=4, check_rise=2, check_fall=3, sessions=1, queue=0, last_change=9, check_downs=0,
-    total=0, responses_5xx=0, connect_errors=0, response_errors=0,
+    backend="serving",
+    name="gpu1",
+    address="192.0.2.1:8000",
+    admin=0,
+    weight=100,
+    initial_weight=100,
+    status="UP",
+    check_status="L7OK",
+    check_health=4,
+    check_rise=2,
+    check_fall=3,
+    sessions=1,
+    queue=0,
+    last_change=9,
+    check_downs=0,
+    total=0,
+    responses_5xx=0,
+    connect_errors=0,
+    response_errors=0,
 )
 BEFORE = Counters(worker=1, requests=100, errors=10, downs=0)
 

@@ -62,7 +62,12 @@ def test_a_server_out_of_service_goes_first_and_costs_nothing():
         (nodes("r1", "r1", "r1"), views(UP, UP, UP), {"max_parallel": 2, "min_available": 2}, "max_parallel is 2"),
         (nodes("r1", "r1", "r1"), views(UP, UP, UP), {"max_parallel": 0}, "max_parallel is 0"),
         ([*nodes("r1", "r1"), Node("gpu3", None, "unreachable")], views(UP, UP, UP), {}, "gpu3: unreachable"),
-        (nodes("r1", "r1"), [*views(UP, UP, names=("lb1",)), BalancerView("lb2", problem="unreachable")], {}, "lb2: unreachable"),
+        (
+            nodes("r1", "r1"),
+            [*views(UP, UP, names=("lb1",)), BalancerView("lb2", problem="unreachable")],
+            {},
+            "lb2: unreachable",
+        ),
         (nodes("r1", "r1"), [], {}, "no balancer"),
         (nodes("r1", "r1"), views(UP, UP, names=("lb2", "lb3")), {}, "held by no balancer"),
         (nodes("r1", "r1"), views(UP, UP, names=("lb1", "lb1")), {}, "held by lb1 and lb1"),
@@ -84,7 +89,9 @@ def test_one_down_already_counts_against_the_floor():
 
 def test_all_reasons_are_told_at_once():
     with pytest.raises(Refused) as caught:
-        plan([Node("gpu1", None, "unreachable"), *nodes("r1")], [BalancerView("lb1", problem="silent")], min_available=7)
+        plan(
+            [Node("gpu1", None, "unreachable"), *nodes("r1")], [BalancerView("lb1", problem="silent")], min_available=7
+        )
     assert len(caught.value.evidence["reasons"]) == 3
 
 
@@ -93,12 +100,22 @@ def test_what_an_interrupted_rollout_left_is_taken_along_when_asked():
     assert made.batches[0] == ("gpu1",)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["r1", "r2", None]), st.sampled_from([UP, DOWN, OUT])), min_size=1, max_size=12),
-       st.integers(-1, 5), st.one_of(st.none(), st.integers(-2, 12)), st.booleans())
+@given(
+    st.lists(st.tuples(st.sampled_from(["r1", "r2", None]), st.sampled_from([UP, DOWN, OUT])), min_size=1, max_size=12),
+    st.integers(-1, 5),
+    st.one_of(st.none(), st.integers(-2, 12)),
+    st.booleans(),
+)
 def test_no_plan_crosses_the_floor_or_forgets_a_server(pool, size, floor, admit):
     found = nodes(*(release for release, _state in pool))
     try:
-        made = plan(found, views(*(state for _release, state in pool)), max_parallel=size, min_available=floor, admit_drained=admit)
+        made = plan(
+            found,
+            views(*(state for _release, state in pool)),
+            max_parallel=size,
+            min_available=floor,
+            admit_drained=admit,
+        )
     except Refused:
         return
     flat = [name for batch in made.batches for name in batch]
@@ -106,7 +123,9 @@ def test_no_plan_crosses_the_floor_or_forgets_a_server(pool, size, floor, admit)
     assert sorted(flat) == sorted(wrong)
     assert all(len(pool) - len(batch) >= made.min_available for batch in made.batches)
     assert all(made.previous[name] == found[int(name[3:]) - 1].release for name in flat)
-    assert made == plan(found, views(*(state for _release, state in pool)), max_parallel=size, min_available=floor, admit_drained=admit)
+    assert made == plan(
+        found, views(*(state for _release, state in pool)), max_parallel=size, min_available=floor, admit_drained=admit
+    )
 
 
 def test_two_thousand_nodes_in_a_moment():

@@ -10,15 +10,18 @@ import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import Refused, Unreadable
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.vrrp.addresses import interface_of
 
-LISTING = json.dumps([
-    {"ifname": "lo", "addr_info": [{"local": "127.0.0.1"}]},
-    {"ifname": "eth0", "addr_info": [{"local": "192.0.2.11"}, {"local": "192.0.2.100"}, {"local": "fe80::1"}, {}]},
-    {},
-])
+LISTING = json.dumps(
+    [
+        {"ifname": "lo", "addr_info": [{"local": "127.0.0.1"}]},
+        {"ifname": "eth0", "addr_info": [{"local": "192.0.2.11"}, {"local": "192.0.2.100"}, {"local": "fe80::1"}, {}]},
+        {},
+    ]
+)
 
 
 @pytest.mark.parametrize(
-    ("address", "interface"), [("192.0.2.100", "eth0"), ("192.0.2.10", None), ("fe80:0::1", "eth0"), ("127.0.0.1", "lo")]
+    ("address", "interface"),
+    [("192.0.2.100", "eth0"), ("192.0.2.10", None), ("fe80:0::1", "eth0"), ("127.0.0.1", "lo")],
 )
 def test_interface_of(address, interface):
     assert interface_of(address, LISTING) == interface

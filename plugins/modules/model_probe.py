@@ -89,7 +89,8 @@ steps:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.engine.client import Engine
-from ..module_utils.engine.proof import Question, prove
+from ..module_utils.engine.proof import prove
+from ..module_utils.engine.question import Question
 from ..module_utils.errors import PlatformError
 
 QUESTION = ("model", "identity", "ready_path", "models_path", "completion_path", "prompt", "max_tokens")
@@ -105,7 +106,7 @@ def argument_spec():
         "models_path": {"type": "str", "default": "/v1/models"},
         "completion_path": {"type": "str", "default": "/v1/completions"},
         "prompt": {"type": "str", "default": "Hello"},
-        "max_tokens": {"type": "int", "default": 4},
+        "max_tokens": {"type": "int", "default": 4, "no_log": False},
         "deadline": {"type": "float", "default": 60},
         "timeout": {"type": "float", "default": 30},
         "api_key": {"type": "str", "no_log": True},

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make demo`: build the platform, roll a release under load, refuse a bad one, lose a balancer, and show the numbers."""
+"""`make demo`: build the platform, roll a release under load, refuse a bad one, lose a balancer."""
 
 from __future__ import annotations
 
@@ -117,10 +117,10 @@ class Demo:
             f"{'':12} {'requests':>9} {'failed':>7} {'p50 ms':>8} {'p99 ms':>8} {'streams':>8} {'cut':>4} {'gap s':>6}"
         ]
         for step, load in self.report["load"].items():
-            requests, streams = load["requests"], load["streams"]
+            requests, streams, gap = load["requests"], load["streams"], load["longest_gap_s"]
             lines.append(
                 f"{step:12} {requests['sent']:9} {requests['failed']:7} {requests['latency_ms']['p50']:8.0f} "
-                f"{requests['latency_ms']['p99']:8.0f} {streams['started']:8} {streams['cut']:4} {load['longest_gap_s']:6.2f}"
+                f"{requests['latency_ms']['p99']:8.0f} {streams['started']:8} {streams['cut']:4} {gap:6.2f}"
             )
         lines += [f"{step}: {seconds} s" for step, seconds in self.report["seconds"].items()]
         return "\n".join([*lines, *(f"PROBLEM {problem}" for problem in self.report["problems"])])
@@ -143,6 +143,7 @@ def run() -> int:
     path: Path = OUT / "report.json"
     path.write_text(json.dumps(demo.report, indent=2) + "\n")
     print(
-        f"\n{demo.table()}\n\nEverything is in {path.relative_to(ROOT)}. The lab still runs: make lab-status, make lab-down."
+        f"\n{demo.table()}\n\nEverything is in {path.relative_to(ROOT)}. "
+        "The lab still runs: make lab-status, make lab-down."
     )
     return 1 if demo.report["problems"] else 0

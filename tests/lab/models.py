@@ -21,7 +21,14 @@ FORMAT = 3  # raise to have the files written again
 # One block and one head: the cost of attention grows with a stream's length, and a lab's streams are long.
 EMBEDDING, BLOCKS, HEADS, FEED_FORWARD, CONTEXT = 64, 1, 1, 192, 32768
 SEEDS = {"tiny-r1": 1, "tiny-r2": 2}
-WORDS = ["the", "a", "of", "and", "to", "in", "is", "it", "that", "was", "for", "on", "are", "with", "as", "his", "they", "be", "at", "one", "have", "this", "from", "by", "hot", "but", "some", "what", "there", "we", "can", "out", "other", "were", "all", "your", "when", "up", "use", "word", "how", "said", "an", "each", "she", "which", "do", "their", "time", "if", "will", "way", "about", "many", "then", "them", "would", "like", "so", "these", "her", "long", "make", "thing", "see", "him", "two", "has", "look", "more", "day", "could", "go", "come", "did", "my", "sound", "no", "most", "number", "who", "over", "know", "water", "than", "call", "first", "people", "may", "down", "side", "been", "now", "find", "any", "new", "work", "part", "take", "get", "place", "made", "live", "where", "after", "back", "little", "only", "round", "man", "year", "came", "show", "every", "good", "me", "give", "our", "under", "name"]
+WORDS = (
+    "the a of and to in is it that was for on are with as his they be at one have this from by hot but "
+    "some what there we can out other were all your when up use word how said an each she which do their "
+    "time if will way about many then them would like so these her long make thing see him two has look "
+    "more day could go come did my sound no most number who over know water than call first people may "
+    "down side been now find any new work part take get place made live where after back little only "
+    "round man year came show every good me give our under name "
+)
 
 
 def folder() -> Path:
@@ -57,7 +64,7 @@ def _vocabulary() -> tuple[list[str], list[int]]:
     kinds = gguf.TokenType
     specials = [("<unk>", kinds.UNKNOWN), ("<s>", kinds.CONTROL), ("</s>", kinds.CONTROL)]
     octets = [(f"<0x{value:02X}>", kinds.BYTE) for value in range(256)]
-    words = [("\u2581" + word, kinds.NORMAL) for word in dict.fromkeys(WORDS)]
+    words = [("\u2581" + word, kinds.NORMAL) for word in dict.fromkeys(WORDS.split())]
     tokens = [*specials, *octets, *words]
     return [text for text, _kind in tokens], [int(kind) for _text, kind in tokens]
 

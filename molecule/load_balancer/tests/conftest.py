@@ -103,7 +103,7 @@ class Balancer:
 
     def served(self, count: int) -> Counter[str]:
         """Which servers answered so many requests; every one must."""
-        answers = [complete(self.address) for _ in range(count)]
+        answers = [complete(self.address) for _turn in range(count)]
         assert {status for status, _server in answers} == {200}
         return Counter(server for _status, server in answers)
 

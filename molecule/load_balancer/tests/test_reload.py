@@ -79,10 +79,10 @@ def test_no_request_is_lost_in_twenty_reloads(balancer: Balancer) -> None:
                 connection.close()
             time.sleep(0.02)
 
-    threads = [threading.Thread(target=client) for _ in range(6)]
+    threads = [threading.Thread(target=client) for _turn in range(6)]
     for thread in threads:
         thread.start()
-    for _ in range(20):
+    for _turn in range(20):
         balancer.run("systemctl", "reload", "haproxy")
     over.set()
     for thread in threads:
@@ -94,7 +94,7 @@ def test_no_request_is_lost_in_twenty_reloads(balancer: Balancer) -> None:
 def test_a_stream_lives_through_reloads(balancer: Balancer) -> None:
     with stream(balancer.address) as answer:
         text = answer.read(200)
-        for _ in range(3):
+        for _turn in range(3):
             balancer.run("systemctl", "reload", "haproxy")
         text += answer.read()
     assert text.rstrip().endswith(b"[DONE]")

@@ -16,7 +16,7 @@ from .conftest import Balancer, Pair, complete, stream
 
 
 def test_every_server_answers_through_the_virtual_ip(pair: Pair) -> None:
-    answers = [complete(pair.virtual_ip) for _ in range(30)]
+    answers = [complete(pair.virtual_ip) for _turn in range(30)]
     assert {status for status, _server in answers} == {200}
     assert {server for _status, server in answers} == set(pair.servers)
 
@@ -27,7 +27,7 @@ CERTIFICATE = Path(__file__).parents[3] / "build/load_balancer/balancer.crt"
 def placed(balancer: Balancer, count: int) -> Counter[str]:
     """Which servers got so many streams that run at once."""
     with ExitStack() as streams:
-        return Counter(streams.enter_context(stream(balancer.address)).headers["X-Served-By"] for _ in range(count))
+        return Counter(streams.enter_context(stream(balancer.address)).headers["X-Served-By"] for _turn in range(count))
 
 
 def test_concurrent_requests_are_spread(balancer: Balancer, pair: Pair) -> None:

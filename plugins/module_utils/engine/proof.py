@@ -11,28 +11,7 @@ from typing import Any, Callable
 from ..errors import PlatformError, Unreadable
 from .answers import completion_text, served_models
 from .client import Engine
-
-
-@dataclass(frozen=True)
-class Question:
-    """What to ask. `model` is the name a client sends, `identity` the name that only the intended release has."""
-
-    model: str
-    identity: str | None = None
-    ready_path: str = "/health"
-    models_path: str = "/v1/models"
-    completion_path: str = "/v1/completions"
-    prompt: str = "Hello"
-    max_tokens: int = 4
-
-    def completion(self) -> dict[str, Any]:
-        """The body of the completion request, for either of the two OpenAI-compatible interfaces."""
-        body: dict[str, Any] = {"model": self.model, "max_tokens": self.max_tokens, "temperature": 0}
-        if self.completion_path.endswith("/chat/completions"):
-            body["messages"] = [{"role": "user", "content": self.prompt}]
-        else:
-            body["prompt"] = self.prompt
-        return body
+from .question import Question
 
 
 @dataclass

@@ -133,7 +133,7 @@ class Shelf:
         free = shutil.disk_usage(self.releases).free
         if free < need:
             raise Refused(
-                "{0} has {1} MiB free, the release needs {2} MiB: free space or lower model_server_keep_releases".format(
+                "{0} has {1} MiB free, the release needs {2}: free space or lower model_server_keep_releases".format(
                     self.releases, free // 2**20, need // 2**20
                 )
             )

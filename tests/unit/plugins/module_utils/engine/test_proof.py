@@ -10,7 +10,8 @@ import threading
 
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.client import Engine
-from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.proof import Question, prove
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.proof import prove
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.question import Question
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import PlatformError
 
 QUESTION = Question(model="tiny", identity="tiny@r2-abc")
@@ -29,6 +30,7 @@ def serve():
     def start(table):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, document = table[self.path]
                 if document is None:
                     threading.Event().wait(2)

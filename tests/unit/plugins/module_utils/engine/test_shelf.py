@@ -6,19 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.release import (
-    Release,
-    parse_release,
-    superseded,
-)
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.release import Release
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.shelf import Shelf
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import PlatformError, Refused, Unreadable
-from hypothesis import given
-from hypothesis import strategies as st
 
 CONTENT = b"weights" * 1000
 
@@ -101,35 +94,3 @@ def test_a_flipped_byte_is_found(shelf, source):
 def test_two_runs_at_once_are_kept_apart(shelf, tmp_path):
     with pytest.raises(Refused, match="another run"), Shelf(str(tmp_path), "serving").lock():
         pass
-
-
-def test_the_start_script_quotes_everything_but_the_units_variables(tmp_path):
-    script = tmp_path / "start"
-    script.write_text(release().start_script())
-    out = subprocess.run(["sh", script], capture_output=True, text=True, check=True, env={"MODEL_SERVER_PORT": "80 80"})
-    assert out.stdout == "it's 80 80 $(id)\n"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"name": "../r1"}, {"name": ""}, {"artifact": "a/b"}, {"sha256": "abc"}, {"command": ()}, {"name": ".r1"}],
-)
-def test_a_release_that_cannot_be_is_refused(changes):
-    with pytest.raises(Refused):
-        release(**changes).check()
-
-
-def test_release_json_comes_back_and_garbage_does_not():
-    assert parse_release(release().document()) == release()
-    for text in ("", "[]", "{}", '{"command": 1, "running_metrics": []}'):
-        with pytest.raises(Unreadable):
-            parse_release(text)
-
-
-@given(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 9)), st.sampled_from("abcdefgh"), st.integers(0, 4))
-def test_pruning_never_takes_the_active_one_nor_a_younger_before_an_older(ages, active, keep):
-    gone = superseded(ages, active, keep)
-    kept = [name for name in ages if name not in gone and name != active]
-    assert active not in gone
-    assert len(kept) == min(keep, len([name for name in ages if name != active]))
-    assert all(ages[young] >= ages[old] for young in kept for old in gone)

@@ -112,7 +112,7 @@ def sample(workers=(20,), sessions=0, queue=0, refusing=True):
 
 def test_one_zero_is_not_drained_and_a_reload_starts_the_count_again():
     watch = DrainWatch(needed=3)
-    assert [watch.see(sample()) for _ in range(2)] == [False, False]
+    assert [watch.see(sample()) for _turn in range(2)] == [False, False]
     assert not watch.see(sample(workers=(20, 30)))
     assert not watch.see(sample(workers=(20, 30)))
     assert watch.see(sample(workers=(30,)))

@@ -256,10 +256,13 @@ def own_names(task: dict[str, Any]) -> Iterator[str]:
 @pytest.mark.parametrize("role", ROLES, ids=ident)
 def test_variables_say_whose_they_are(role: Path) -> None:
     assert not [name for name in load(role / "defaults" / "main.yml") or {} if not name.startswith(f"{role.name}_")]
+    # One entry point may give another what that one declares as its option.
+    specs = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    inputs = {option for name, spec in specs.items() if name != "main" for option in spec["options"]}
     for path in [*role.glob("vars/*.yml"), *role.glob("tasks/**/*.yml"), *role.glob("handlers/*.yml")]:
         content = load(path)
         names = content if path.parent.name == "vars" else (name for task in tasks(content) for name in own_names(task))
-        assert not [name for name in names if not name.startswith(f"__{role.name}_")], path
+        assert not [name for name in names if not name.startswith(f"__{role.name}_") and name not in inputs], path
 
 
 # --- The tree and what is said about it -----------------------------------------------------------------------------

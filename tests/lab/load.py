@@ -148,7 +148,7 @@ async def _run(plan: Plan) -> dict[str, Any]:
 
 def _allow_many_connections() -> None:
     """An open loop against a silent service opens rate x timeout connections: more than the usual 1024 files."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 

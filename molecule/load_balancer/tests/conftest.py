@@ -189,7 +189,7 @@ def pair(lab: Lab) -> Pair:
 @pytest.fixture(params=["lb1", "lb2"])
 def balancer(request: pytest.FixtureRequest, pair: Pair) -> Iterator[Balancer]:
     """Each balancer in turn, with every server admitted and healthy before and after."""
-    chosen = next(balancer for balancer in pair.balancers if balancer.name == request.param)
+    chosen = {balancer.name: balancer for balancer in pair.balancers}[request.param]
     settle(chosen, pair.servers)
     yield chosen
     settle(chosen, pair.servers)

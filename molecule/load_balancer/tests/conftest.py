@@ -96,10 +96,11 @@ class Balancer:
                 return int(line.split()[6])
         raise AssertionError(f"{self.name} knows no server {server}")
 
-    def healthy(self) -> bool:
-        """Whether all servers pass their checks."""
-        rows = self.ask("@1 show stat serving 4 -1").splitlines()[1:]
-        return all(row.split(",")[17] == "UP" for row in rows if row)
+    def at_rest(self) -> bool:
+        """Whether all servers pass their checks and none has a request."""
+        header, *rows = (line.split(",") for line in self.ask("@1 show stat serving 4 -1").splitlines() if line)
+        status, sessions = header.index("status"), header.index("scur")
+        return all((row[status], row[sessions]) == ("UP", "0") for row in rows)
 
     def served(self, count: int) -> Counter[str]:
         """Which servers answered so many requests; every one must."""
@@ -196,7 +197,7 @@ def balancer(request: pytest.FixtureRequest, pair: Pair) -> Iterator[Balancer]:
 
 
 def settle(balancer: Balancer, servers: list[str]) -> None:
-    """Admit every server and wait until all are healthy."""
+    """Admit every server and wait until all are healthy and idle."""
     for server in servers:
         balancer.ask(f"@1 set server serving/{server} state ready; @1 set server serving/{server} weight 100%")
-    eventually(balancer.healthy, f"{balancer.name} sees all servers UP", 30)
+    eventually(balancer.at_rest, f"{balancer.name} sees all servers UP and idle", 30)

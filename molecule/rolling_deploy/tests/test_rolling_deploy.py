@@ -113,7 +113,10 @@ def test_a_host_that_is_gone_stops_the_rollout_before_any_drain(lab, host):
     try:
         done = lab.playbook(*DEPLOY, "-e", "release=r2")
         assert done.returncode != 0
-        assert f"{host}: unreachable" in done.stdout.strip().splitlines()[-1]
+        last = done.stdout.strip().splitlines()[-1]
+        assert f"the rollout was not begun: {host}: " in last
+        assert "is not running" in last
+        assert last.endswith("Nothing was changed.")
     finally:
         lab.start(host)
     settled = time.monotonic() + 20

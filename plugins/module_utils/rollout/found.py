@@ -17,7 +17,9 @@ def problem(result: Any, expected: str) -> str:
     if result.get("unreachable"):
         return "unreachable ({0})".format(str(result.get("msg", "no reason given")).strip()[:300])
     if expected not in result:
-        return str(result.get("msg") or "gave no answer").strip()[:300]
+        # A connection that breaks shows as a module without an answer; what the transport said is the better reason.
+        said = " ".join(str(result.get(key) or "") for key in ("module_stderr", "module_stdout")).split()
+        return (" ".join(said) or str(result.get("msg") or "gave no answer").strip())[:300]
     return ""
 
 

@@ -16,6 +16,7 @@ HOSTVARS = {
     "gpu2": {"model_server_pool": "serving", "platform_node": {"unreachable": True, "msg": "no route"}},
     "gpu3": {"model_server_pool": "serving", "platform_node": {"failed": True, "msg": "systemctl is missing"}},
     "gpu4": {"model_server_pool": "serving"},
+    "gpu5": {"platform_node": {"msg": "No start of json char found", "module_stderr": "container is not running\n"}},
     "lb1": {"platform_balancer": {"backends": {"serving": {"gpu1": SERVER}}}, "platform_vip": {"holder": True}},
     "lb2": {"platform_balancer": {"msg": "HAProxy's master socket did not answer"}},
     "lb3": {"platform_balancer": {"backends": {"other": {}}}},
@@ -23,12 +24,13 @@ HOSTVARS = {
 
 
 def test_nodes_say_what_is_wrong_with_them():
-    found = found_nodes(["gpu1", "gpu2", "gpu3", "gpu4"], HOSTVARS)
+    found = found_nodes(["gpu1", "gpu2", "gpu3", "gpu4", "gpu5"], HOSTVARS)
     assert found[0] == {"name": "gpu1", "release": "r1", "problem": ""}
     assert [node["problem"] for node in found[1:]] == [
         "unreachable (no route)",
         "systemctl is missing",
         "was not looked at",
+        "container is not running",
     ]
 
 

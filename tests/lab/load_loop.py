@@ -153,8 +153,8 @@ class Load:
 
     async def _progress(self) -> None:
         while True:
-            await asyncio.sleep(PROGRESS_EVERY_S)
             self._tell(self._line())
+            await asyncio.sleep(PROGRESS_EVERY_S)
 
     def _line(self) -> str:
         record, now = self.record, self._loop.time()

@@ -89,11 +89,13 @@ async def ok(request: Request) -> None:
         request.writer.write(completion())
 
 
-async def stream(request: Request, tokens: int, done: bool = True) -> None:
+async def stream(request: Request, tokens: int, done: bool = True, per_second: float = 0) -> None:
     """Stream `tokens` tokens, with usage and [DONE] unless the server dies before."""
     request.writer.write(b"HTTP/1.1 200 OK\r\nX-Served-By: gpu2\r\nTransfer-Encoding: chunked\r\n\r\n")
     for number in range(tokens):
         chunk(request, b'data: {"choices":[{"text":"word%d "}]}\n\n' % number)
+    if per_second:
+        await asyncio.sleep(tokens / per_second)
     if done:
         chunk(request, b'data: {"choices":[],"usage":{"completion_tokens":%d,"prompt_tokens":2}}\n\n' % tokens)
         chunk(request, b"data: [DONE]\n\n")

@@ -31,6 +31,14 @@ def ask(address: str, **changes: object) -> tuple[int, dict]:
     return answer.status, json.loads(answer.read())
 
 
+def running(address: str) -> int:
+    """Requests that run in the engine, by its own metrics."""
+    connection = http.client.HTTPConnection(address, 8000, timeout=30)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("llamacpp:requests_processing ")))
+
+
 @pytest.mark.parametrize("node", ["gpu1", "gpu2", "gpu3"])
 def test_every_node_answers_with_its_release(lab, node):
     status, answer = ask(lab.hosts[node].address)
@@ -87,13 +95,17 @@ def test_a_wrong_digest_is_refused_before_anything_is_staged(lab, tmp_path):
 def test_a_stop_waits_for_a_running_stream(lab):
     """The engine would cut it: SIGTERM ends generation and leaves the stream open and silent."""
     seen: list[tuple[int, dict]] = []
-    thread = threading.Thread(target=lambda: seen.append(ask(lab.hosts["gpu3"].address, max_tokens=1500)))
+    address = lab.hosts["gpu3"].address
+    thread = threading.Thread(target=lambda: seen.append(ask(address, max_tokens=3000)))
     thread.start()
-    time.sleep(0.5)
+    until = time.monotonic() + 10
+    while not running(address) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert running(address) == 1
     lab.exec("gpu3", ["systemctl", "restart", UNIT])
     thread.join(60)
     assert seen[0][0] == 200
-    assert seen[0][1]["usage"]["completion_tokens"] == 1500
+    assert seen[0][1]["usage"]["completion_tokens"] == 3000
 
 
 def test_a_killed_engine_comes_back_by_itself(lab):

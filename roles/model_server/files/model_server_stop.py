@@ -33,14 +33,17 @@ def running(release: dict, port: str) -> float:
 
 
 def wait_idle(release: dict, port: str, pid: int, seconds: float) -> None:
-    """Return when the engine is idle or gone, or when the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and alive(pid):
+    """Return when the engine is idle or gone, or when the time is over.
+
+    Idle means twice in a row: an engine counts a request as done a moment before the last of it is sent.
+    """
+    until = time.monotonic() + seconds
+    idle = 0
+    while time.monotonic() < until and alive(pid) and idle < 2:
         try:
-            if running(release, port) == 0:
-                return
+            idle = idle + 1 if running(release, port) == 0 else 0
         except (OSError, ValueError):
-            pass
+            idle = 0
         time.sleep(POLL)
 
 

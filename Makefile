@@ -22,3 +22,4 @@ demo: setup ## The whole story: build the platform, roll a release under load, r
 	@$(LAB) demo
 
 include tests/checks.mk
+include tests/benchmark.mk

@@ -11,7 +11,7 @@ version_added: 0.1.0
 author: Steadfast AI Platform contributors (@steadfast-ai)
 description:
   - From what the playbooks' observation registered on each host makes the option O(steadfast.ai_platform.rollout_plan#module:nodes).
-positional: hostvars
+positional: hostvars, domain_key
 options:
   _input:
     description: Names of the hosts.
@@ -22,6 +22,10 @@ options:
     description: The magic variable of the same name.
     type: dict
     required: true
+  domain_key:
+    description: Name of the variable that says what a host fails together with. Empty for none.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -30,7 +34,7 @@ nodes: "{{ groups['serving'] | steadfast.ai_platform.found_nodes(hostvars) }}"
 
 RETURN = r"""
 _value:
-  description: One entry a host, with C(name), C(release) and C(problem).
+  description: One entry a host, with C(name), C(release), C(problem), C(domain) and C(identities).
   type: list
   elements: dict
 """

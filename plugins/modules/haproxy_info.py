@@ -78,6 +78,11 @@ backends:
     total:
       description: Requests sent to it since the current worker began.
       type: int
+    counters:
+      description:
+        - What the current worker, whose process id is in it, counted since it began (C(requests), C(errors), times C(downs)), and its moving
+          averages in milliseconds (C(queue_ms), C(response_ms)).
+      type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -89,7 +94,7 @@ from ..module_utils.haproxy.client import MasterSocket
 from ..module_utils.haproxy.control import Balancer
 
 
-def shown(server, views):
+def shown(server, views, worker):
     """One server as the result shows it; traffic is summed over all workers."""
     carried = traffic(Wanted(server.backend, (server.name,)), views)
     return {
@@ -103,6 +108,7 @@ def shown(server, views):
         "queue": carried.queue,
         "since": server.last_change,
         "total": server.total,
+        "counters": server.counters(worker.pid),
     }
 
 
@@ -113,10 +119,10 @@ def main():
     socket = MasterSocket(module.params["socket"], module.params["timeout"])
     try:
         views = Balancer(socket, state_file=None).everyone()
-        current = next(view for worker, view in views.items() if worker.current)
+        worker, current = next((worker, view) for worker, view in views.items() if worker.current)
         backends = {}
         for (backend, name), server in sorted(current.items()):
-            backends.setdefault(backend, {})[name] = shown(server, views)
+            backends.setdefault(backend, {})[name] = shown(server, views, worker)
         only = module.params["backend"]
         if only is not None:
             Wanted(only, ()).check(current)

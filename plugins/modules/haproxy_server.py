@@ -113,10 +113,6 @@ servers:
   returned: always
   sample:
     gpu1: {state: maint, status: MAINT, weight: 1, sessions: 0}
-counters:
-  description: The servers' counters at the end, for the O(steadfast.ai_platform.rollout_gate#module:baseline) of M(steadfast.ai_platform.rollout_gate).
-  type: dict
-  returned: success, not in check mode
 open_requests:
   description: Requests still running at the servers or queued for them when the wait ended.
   type: int
@@ -133,8 +129,6 @@ remaining:
   returned: when O(min_available) is asked for
 """
 
-from dataclasses import asdict
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import DeadlineExceeded, PlatformError
@@ -142,7 +136,6 @@ from ..module_utils.haproxy.admin import Wanted
 from ..module_utils.haproxy.arguments import haproxy_arguments
 from ..module_utils.haproxy.client import MasterSocket
 from ..module_utils.haproxy.control import Balancer
-from ..module_utils.haproxy.records import Counters
 
 
 def argument_spec():
@@ -224,11 +217,7 @@ def main():
             }
         else:
             changed = carry_out(balancer, wanted, params, result)
-            worker, view = balancer.serving()
-            after = shown(wanted, view)
-            result["counters"] = {
-                name: asdict(Counters.of(worker.pid, view[(wanted.backend, name)])) for name in wanted.servers
-            }
+            after = shown(wanted, balancer.current())
     except PlatformError as error:
         module.fail_json(msg=error.message, **dict(result, **error.evidence))
     diff = {"before": diff_text(shown(wanted, before)), "after": diff_text(after)}

@@ -57,6 +57,10 @@ options:
   api_key:
     description: Bearer token.
     type: str
+  count:
+    description: Completions to ask for after the proof, one after the other. Those that fail are counted, and the module does not fail for them.
+    type: int
+    default: 0
 attributes:
   check_mode:
     description: Changes nothing, in check mode or not.
@@ -84,10 +88,15 @@ steps:
   type: list
   elements: dict
   returned: failure
+answers:
+  description: C(requests) of O(count) and their C(errors).
+  type: dict
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.engine.answers import completion_text
 from ..module_utils.engine.client import Engine
 from ..module_utils.engine.proof import prove
 from ..module_utils.engine.question import Question
@@ -110,7 +119,19 @@ def argument_spec():
         "deadline": {"type": "float", "default": 60},
         "timeout": {"type": "float", "default": 30},
         "api_key": {"type": "str", "no_log": True},
+        "count": {"type": "int", "default": 0},
     }
+
+
+def ask_more(engine, question, count):
+    """Ask for more completions; how many were asked for, and how many were not answered with one."""
+    errors = 0
+    for _number in range(count):
+        try:
+            completion_text(engine.post(question.completion_path, question.completion()).body)
+        except PlatformError:
+            errors += 1
+    return {"requests": count, "errors": errors}
 
 
 def main():
@@ -123,7 +144,7 @@ def main():
         proof = prove(engine, question, params["deadline"])
     except PlatformError as error:
         module.fail_json(msg=error.message, **error.evidence)
-    module.exit_json(changed=False, proof=proof.steps)
+    module.exit_json(changed=False, proof=proof.steps, answers=ask_more(engine, question, params["count"]))
 
 
 if __name__ == "__main__":

@@ -94,6 +94,11 @@ options:
         type: list
         elements: str
         default: []
+      progress_metrics:
+        description: Metrics whose sum rises while the engine works. One that has requests and makes no progress is hung.
+        type: list
+        elements: str
+        default: []
       start_deadline:
         description: Seconds that the engine may take to become ready.
         type: float
@@ -206,6 +211,7 @@ def argument_spec():
         "completion_path": {"type": "str", "default": "/v1/completions"},
         "metrics_path": {"type": "str", "default": "/metrics"},
         "running_metrics": {"type": "list", "elements": "str", "default": []},
+        "progress_metrics": {"type": "list", "elements": "str", "default": []},
         "start_deadline": {"type": "float", "default": 600},
     }
     return {
@@ -229,10 +235,9 @@ def argument_spec():
 def stage(module, shelf):
     """Put the release on the shelf and prune old ones. Returns the result's fields."""
     params = module.params
-    fields = dict(params["definition"], name=params["name"])
-    release = Release(
-        **dict(fields, command=tuple(fields["command"]), running_metrics=tuple(fields["running_metrics"]))
-    )
+    lists = ("command", "running_metrics", "progress_metrics")
+    fields = {key: tuple(value) if key in lists else value for key, value in params["definition"].items()}
+    release = Release(name=params["name"], **fields)
     release.check()
     held = shelf.holds(release)
     if held and params["verify"]:

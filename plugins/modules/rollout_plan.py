@@ -12,74 +12,54 @@ version_added: 0.1.0
 author:
   - Steadfast AI Platform contributors (@steadfast-ai)
 description:
-  - From what was found on nodes and balancers decides the batches of a rollout and their order. Changes nothing.
-  - Fails, with every reason at once, when a node or a balancer could not be looked at, when the capacity floor cannot be kept, or when
-    a server was found out of traffic.
+  - From what was found on nodes, balancers and ledger hosts decides the batches of a rollout and their order, or what is left of one that
+    was interrupted. Changes nothing.
+  - Fails, with every reason at once, when a host could not be looked at, when the capacity floor cannot be kept, when a server was found
+    out of traffic, when another controller holds the pool, or when the policy cannot be understood.
 options:
+  mode:
+    description:
+      - V(start) plans a new run. V(resume) goes on with the one that its controller left unfinished. V(rollback) plans a run to the release
+        from before, and takes along what an unfinished run left out of traffic.
+    type: str
+    choices: [start, resume, rollback]
+    default: start
   pool:
     description: Name of the pool.
     type: str
     required: true
   release:
-    description: Name of the release to move to.
+    description: Name of the release to move to. Required with O(mode=start).
     type: str
-    required: true
+    default: ""
+  policy:
+    description: The policy, as docs/rollout.md describes it.
+    type: dict
+    default: {}
   nodes:
-    description: The servers of the pool, as found.
+    description: The servers of the pool, as found (C(name), C(release), C(problem), C(domain), C(identities)).
     type: list
     elements: dict
     required: true
-    suboptions:
-      name:
-        description: Name of the server.
-        type: str
-        required: true
-      release:
-        description: Its active release.
-        type: str
-      problem:
-        description: Why it could not be looked at. An empty string means that it could.
-        type: str
   balancers:
-    description: The balancers, as found.
+    description: The balancers, as found (C(name), C(holder), C(servers), C(problem)).
     type: list
     elements: dict
     required: true
-    suboptions:
-      name:
-        description: Name of the balancer.
-        type: str
-        required: true
-      holder:
-        description: Whether it holds the virtual IP.
-        type: bool
-        default: false
-      servers:
-        description: The pool's servers at this balancer, each with C(state) and C(up), as M(steadfast.ai_platform.haproxy_info) returns them.
-        type: dict
-        default: {}
-      problem:
-        description: Why it could not be looked at. An empty string means that it could.
-        type: str
+  ledgers:
+    description: What M(steadfast.ai_platform.rollout_ledger_info) returned at each ledger host.
+    type: dict
+    required: true
   virtual_ip:
     description: Whether the balancers share a virtual IP, which exactly one of them must hold.
     type: bool
     default: true
-  max_parallel:
-    description: Servers that change together.
-    type: int
-    default: 1
-  min_available:
-    description: Servers that must stay admitted and healthy. Left out, the pool without one batch, and at least one.
-    type: int
-  admit_drained:
-    description: Take along servers that were found out of traffic, and admit them.
-    type: bool
-    default: false
 attributes:
   check_mode:
     description: Changes nothing, in check mode or not.
     support: full
+seealso:
+  - module: steadfast.ai_platform.rollout_step
 """
 
 EXAMPLES = r"""
@@ -87,38 +67,35 @@ EXAMPLES = r"""
   steadfast.ai_platform.rollout_plan:
     pool: serving
     release: r2
-    nodes:
-      - {name: gpu1, release: r1}
-      - {name: gpu2, release: r1}
-    balancers:
-      - name: lb1
-        holder: true
-        servers: {gpu1: {state: ready, up: true}, gpu2: {state: ready, up: true}}
+    policy: {max_parallel: 1, bake_time: 30}
+    nodes: "{{ groups['serving'] | steadfast.ai_platform.found_nodes(hostvars) }}"
+    balancers: "{{ groups['load_balancers'] | steadfast.ai_platform.found_balancers(hostvars, 'serving') }}"
+    ledgers: "{{ groups['ledger_hosts'] | steadfast.ai_platform.found_ledgers(hostvars, 'serving') }}"
 """
 
 RETURN = r"""
-batches:
-  description: The servers of each batch.
-  type: list
-  elements: list
+plan:
+  description: The whole plan (C(batches), C(balancers) in the order of draining, C(min_available), C(previous), and more).
+  type: dict
   returned: success
-batch_sizes:
-  description: The size of each batch, for the keyword C(serial).
+policy:
+  description: Every key of the policy with the value that counts.
+  type: dict
+  returned: success
+forward:
+  description: Batches, by index, that are to be brought to the release.
   type: list
   elements: int
   returned: success
-balancers:
-  description: The balancers in the order of draining, standby first.
+backward:
+  description: Batches, by index, that are to be taken back because the run had failed before it was interrupted.
+  type: list
+  elements: int
+  returned: success
+nodes:
+  description: The servers that will be changed, in the order of the plan.
   type: list
   elements: str
-  returned: success
-min_available:
-  description: The capacity floor.
-  type: int
-  returned: success
-previous:
-  description: The release each server comes from.
-  type: dict
   returned: success
 text:
   description: The plan for people.
@@ -131,61 +108,71 @@ reasons:
   returned: failure
 """
 
+from dataclasses import asdict
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import PlatformError
-from ..module_utils.rollout.plan import BalancerView, Node, Policy, make_plan
+from ..module_utils.errors import PlatformError, Refused
+from ..module_utils.ledger.quorum import copy_from, settle
+from ..module_utils.rollout.plan import BalancerView, Node
+from ..module_utils.rollout.request import MODES, Request, answer
 
 
-def argument_spec():
-    """Options, as documented above."""
-    node = {"name": {"type": "str", "required": True}, "release": {"type": "str"}, "problem": {"type": "str"}}
-    balancer = {
-        "name": {"type": "str", "required": True},
-        "holder": {"type": "bool", "default": False},
-        "servers": {"type": "dict", "default": {}},
-        "problem": {"type": "str"},
-    }
-    return {
-        "pool": {"type": "str", "required": True},
-        "release": {"type": "str", "required": True},
-        "nodes": {"type": "list", "elements": "dict", "required": True, "options": node},
-        "balancers": {"type": "list", "elements": "dict", "required": True, "options": balancer},
-        "virtual_ip": {"type": "bool", "default": True},
-        "max_parallel": {"type": "int", "default": 1},
-        "min_available": {"type": "int"},
-        "admit_drained": {"type": "bool", "default": False},
-    }
+def nodes_from(found):
+    """The option nodes, as records."""
+    return [
+        Node(
+            name=node["name"],
+            release=node.get("release") or None,
+            problem=node.get("problem") or None,
+            domain=node.get("domain") or "",
+            identities=node.get("identities") or {},
+        )
+        for node in found
+    ]
+
+
+def views_from(found):
+    """The option balancers, as records."""
+    return [
+        BalancerView(
+            name=view["name"],
+            servers={name: (server["state"], bool(server["up"])) for name, server in view.get("servers", {}).items()},
+            holder=bool(view.get("holder")),
+            problem=view.get("problem") or None,
+        )
+        for view in found
+    ]
 
 
 def main():
     """Decide, and answer."""
-    module = AnsibleModule(argument_spec(), supports_check_mode=True)
+    spec = {
+        "mode": {"type": "str", "choices": list(MODES), "default": "start"},
+        "pool": {"type": "str", "required": True},
+        "release": {"type": "str", "default": ""},
+        "policy": {"type": "dict", "default": {}},
+        "nodes": {"type": "list", "elements": "dict", "required": True},
+        "balancers": {"type": "list", "elements": "dict", "required": True},
+        "ledgers": {"type": "dict", "required": True},
+        "virtual_ip": {"type": "bool", "default": True},
+    }
+    module = AnsibleModule(spec, supports_check_mode=True)
     params = module.params
-    nodes = [Node(node["name"], node["release"] or None, node["problem"]) for node in params["nodes"]]
-    views = [
-        BalancerView(
-            view["name"],
-            {name: (server["state"], bool(server["up"])) for name, server in view["servers"].items()},
-            view["holder"],
-            view["problem"],
-        )
-        for view in params["balancers"]
-    ]
-    policy = Policy(params["max_parallel"], params["min_available"], params["admit_drained"], params["virtual_ip"])
+    request = Request(params["mode"], params["pool"], params["release"], params["policy"], params["virtual_ip"])
     try:
-        plan = make_plan(params["pool"], params["release"], nodes, views, policy)
+        copies = {host: copy_from(result) for host, result in params["ledgers"].items()}
+        excluded = params["policy"].get("ledger_excluded") or []
+        try:
+            ledger = settle(copies, excluded if isinstance(excluded, list) else str(excluded).split(","))
+        except PlatformError as error:
+            raise Refused("{0} (to go on without one: ledger_excluded). Nothing was changed.".format(error.message))
+        found = answer(request, nodes_from(params["nodes"]), views_from(params["balancers"]), ledger)
     except PlatformError as error:
         module.fail_json(msg=error.message, **error.evidence)
-    module.exit_json(
-        changed=False,
-        batches=plan.batches,
-        batch_sizes=[len(batch) for batch in plan.batches],
-        balancers=plan.balancers,
-        min_available=plan.min_available,
-        previous=plan.previous,
-        text=plan.text(),
-    )
+    batches = found.plan["batches"]
+    ahead = [*found.forward, *found.backward]
+    module.exit_json(changed=False, nodes=[name for index in ahead for name in batches[index]], **asdict(found))
 
 
 if __name__ == "__main__":

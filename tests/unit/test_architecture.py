@@ -24,12 +24,15 @@ SCENARIOS = sorted(path.parent for path in (ROOT / "molecule").glob("*/molecule.
 # Files of module_utils that talk to something: a socket, a process, a disk, a clock. All others decide.
 TALKERS = {
     "engine/client.py",
+    "engine/load.py",
     "engine/proof.py",
     "engine/shelf.py",
     "engine/switch.py",
     "engine/unit.py",
     "haproxy/client.py",
     "haproxy/control.py",
+    "ledger/store.py",
+    "rollout/deadman_service.py",
 }
 SIDE_EFFECTS = {
     "asyncio", "fcntl", "http", "os", "random", "select", "selectors", "shutil", "signal", "socket", "ssl",

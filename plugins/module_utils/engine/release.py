@@ -36,6 +36,7 @@ class Release:
     completion_path: str = "/v1/completions"
     metrics_path: str = "/metrics"
     running_metrics: tuple[str, ...] = ()
+    progress_metrics: tuple[str, ...] = ()
     start_deadline: float = 600.0
 
     def check(self) -> None:
@@ -68,8 +69,8 @@ def parse_release(text: str) -> Release:
     """Read release.json. Raises Unreadable when a field is missing or of the wrong kind."""
     try:
         data: dict[str, Any] = json.loads(text)
-        for field in ("command", "running_metrics"):
-            data[field] = tuple(data[field])
+        for field in ("command", "running_metrics", "progress_metrics"):
+            data[field] = tuple(data.get(field, ()))
         return Release(**data)
     except (ValueError, TypeError, KeyError) as error:
         raise Unreadable("release.json is not a release: {0}".format(error)) from error

@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import PlatformError, Refused, Unreadable
-from .answers import metric_total
+from ..errors import PlatformError, Refused
 from .client import Engine
+from .load import load
 from .proof import Proof, prove
 from .release import Release
 from .shelf import Shelf
@@ -101,10 +101,5 @@ class Switch:
             time.sleep(0.2)
 
     def _running(self, release: Release) -> int | None:
-        if not release.running_metrics:
-            return None
-        try:
-            answer = self.engine.get(release.metrics_path)
-            return int(metric_total(answer.body, list(release.running_metrics))) if answer.status == 200 else None
-        except Unreadable:
-            return None
+        running = load(self.engine, release)["running"]
+        return None if running is None else int(running)

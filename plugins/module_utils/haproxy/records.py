@@ -48,6 +48,8 @@ class Server:
     responses_5xx: int
     connect_errors: int
     response_errors: int
+    queue_ms: int = 0
+    response_ms: int = 0
 
     @property
     def admin_state(self) -> str:
@@ -70,29 +72,21 @@ class Server:
         """True when it takes new traffic and passes its checks. "UP 1/2" is a server on its way down: not up."""
         return self.admin_state == "ready" and self.status == "UP" and self.checks_pass
 
+    @property
+    def errors(self) -> int:
+        """Requests that ended badly: 5xx, failed connections, broken answers (which count the server's aborts too)."""
+        return self.responses_5xx + self.connect_errors + self.response_errors
 
-@dataclass(frozen=True)
-class Counters:
-    """One server's counters in one worker; they begin at zero with each worker."""
-
-    worker: int
-    requests: int
-    errors: int
-    downs: int
-
-    @classmethod
-    def of(cls, worker: int, server: Server) -> Counters:
-        """Read them from HAProxy's record. response_errors already has the aborts in it."""
-        errors = server.responses_5xx + server.connect_errors + server.response_errors
-        return cls(worker, server.total, errors, server.check_downs)
-
-    def since(self, before: Counters) -> Counters:
-        """What was added since; after a reload everything the new worker has counted is new."""
-        if before.worker != self.worker or before.requests > self.requests:
-            return self
-        return Counters(
-            self.worker, self.requests - before.requests, self.errors - before.errors, self.downs - before.downs
-        )
+    def counters(self, worker: int) -> dict[str, int]:
+        """What it counted in this worker; counters begin at zero with each worker. Times are averages in ms."""
+        return {
+            "worker": worker,
+            "requests": self.total,
+            "errors": self.errors,
+            "downs": self.check_downs,
+            "response_ms": self.response_ms,
+            "queue_ms": self.queue_ms,
+        }
 
 
 def parse_workers(text: str) -> list[Worker]:
@@ -156,6 +150,8 @@ def _server(key: tuple[str, str], stat: dict[str, str], state: dict[str, str]) -
             responses_5xx=_number(stat["hrsp_5xx"]),
             connect_errors=_number(stat["econ"]),
             response_errors=_number(stat["eresp"]),
+            queue_ms=_number(stat.get("qtime", "")),
+            response_ms=_number(stat.get("rtime", "")),
         )
     except KeyError as error:
         raise Unreadable("HAProxy's answer about {0}/{1} lacks column {2}".format(key[0], key[1], error)) from error

@@ -23,14 +23,32 @@ def problem(result: Any, expected: str) -> str:
     return ""
 
 
-def found_nodes(names: Iterable[str], hostvars: Mapping[str, Vars]) -> list[dict[str, Any]]:
-    """Model servers, as the option `nodes` of rollout_plan takes them."""
+def identities(releases: Any) -> dict[str, str]:
+    """For each declared release the name that only it answers to, as the role model_server gives it."""
+    found = {}
+    for name, release in releases.items() if isinstance(releases, Mapping) else ():
+        if isinstance(release, Mapping) and isinstance(release.get("artifact"), Mapping):
+            digest = str(release["artifact"].get("sha256", ""))
+            found[str(name)] = "{0}@{1}-{2}".format(release.get("model"), name, digest[:12])
+    return found
+
+
+def found_nodes(names: Iterable[str], hostvars: Mapping[str, Vars], domain_key: str = "") -> list[dict[str, Any]]:
+    """Model servers, as the option `nodes` of rollout_plan takes them. `domain_key`: variable with the failure domain."""
     found = []
     for name in names:
         result = hostvars[name].get("platform_node")
         trouble = problem(result, "active")
         release = None if trouble or not isinstance(result, Mapping) else result["active"]
-        found.append({"name": name, "release": release or "", "problem": trouble})
+        found.append(
+            {
+                "name": name,
+                "release": release or "",
+                "problem": trouble,
+                "domain": str(hostvars[name].get(domain_key, name)) if domain_key else "",
+                "identities": identities(hostvars[name].get("model_server_releases")),
+            }
+        )
     return found
 
 
@@ -51,6 +69,22 @@ def found_balancers(names: Iterable[str], hostvars: Mapping[str, Vars], pool: st
                 "problem": trouble,
             }
         )
+    return found
+
+
+def found_ledgers(names: Iterable[str], hostvars: Mapping[str, Vars], pool: str) -> dict[str, Any]:
+    """Ledger hosts, as the option `ledgers` of rollout_plan takes them."""
+    found: dict[str, Any] = {}
+    for name in names:
+        results = hostvars[name].get("platform_ledger")
+        items = results.get("results") if isinstance(results, Mapping) else None
+        mine = [item for item in items or [] if isinstance(item, Mapping) and item.get("item") == pool]
+        result = mine[0] if mine else results
+        trouble = problem(result, "lease")
+        if trouble or not isinstance(result, Mapping):
+            found[name] = {"failed": True, "msg": trouble}
+        else:
+            found[name] = {key: result[key] for key in ("lease", "journal", "torn")}
     return found
 
 

@@ -4,19 +4,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ..errors import Refused
+from .policy import Policy
 
 
 @dataclass(frozen=True)
 class Node:
-    """One server of the pool, as found. `problem` says why it could not be looked at."""
+    """One server of the pool, as found. `problem` says why it could not be looked at; `domain` what it fails with.
+
+    `identities` has for each release declared for it the name by which it proves itself, which holds the digest.
+    """
 
     name: str
     release: str | None = None
     problem: str | None = None
+    domain: str = ""
+    identities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -30,16 +39,6 @@ class BalancerView:
 
 
 @dataclass(frozen=True)
-class Policy:
-    """How careful to be. `min_available` None means: the pool without one batch, but never nothing."""
-
-    max_parallel: int = 1
-    min_available: int | None = None
-    admit_drained: bool = False
-    virtual_ip: bool = True
-
-
-@dataclass(frozen=True)
 class Plan:
     """What will happen. Balancers stand in the order of draining: standby first."""
 
@@ -49,67 +48,123 @@ class Plan:
     balancers: tuple[str, ...]
     min_available: int
     previous: dict[str, str | None]
+    identities: dict[str, str]
+    servers: tuple[str, ...]
+    capacity: tuple[int, ...]
     notes: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """What must be the same for a run to go on: the pool's servers, and the release down to its artifacts."""
+        what = [self.pool, self.release, sorted(self.servers), sorted(self.identities.items())]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the journal keeps it."""
+        return dict(asdict(self), digest=self.digest)
 
     def text(self) -> str:
         """The plan as the operator reads it."""
         if not self.batches:
-            return "\n".join(
-                ["{0}: every server is on release {1}, nothing to do".format(self.pool, self.release), *self.notes]
-            )
+            head = "{0}: every server is on release {1}, nothing to do".format(self.pool, self.release)
+            return "\n".join([head, *self.notes])
         lines = [
             "{0} to release {1}, {2} batch(es), at least {3} server(s) healthy at any time".format(
                 self.pool, self.release, len(self.batches), self.min_available
             )
         ]
-        for number, batch in enumerate(self.batches, 1):
+        for number, (batch, left) in enumerate(zip(self.batches, self.capacity), 1):
             moves = ", ".join("{0} ({1})".format(name, self.previous[name] or "nothing") for name in batch)
-            lines.append("  batch {0}: {1}".format(number, moves))
+            lines.append("  batch {0}: {1}; {2} of {3} stay".format(number, moves, left, len(self.servers)))
         lines.append("  drained at: {0}".format(", then ".join(self.balancers)))
         return "\n".join([*lines, *self.notes])
 
 
 def make_plan(
-    pool: str, release: str, nodes: Iterable[Node], balancers: Iterable[BalancerView], policy: Policy
+    pool: str,
+    release: str,
+    nodes: Iterable[Node],
+    balancers: Iterable[BalancerView],
+    policy: Policy,
+    virtual_ip: bool = True,
+    left_behind: Collection[str] = (),
 ) -> Plan:
-    """Decide. Raises Refused with every reason at once; nothing has been changed then."""
+    """Decide. `left_behind` are servers that an unfinished run may have left out of traffic: they are taken along.
+
+    Raises Refused with every reason at once; nothing has been changed then.
+    """
+    out_nodes, out_balancers = set(policy.values["nodes_excluded"]), set(policy.values["balancers_excluded"])
     nodes, balancers = list(nodes), list(balancers)
-    floor = max(1, len(nodes) - policy.max_parallel) if policy.min_available is None else policy.min_available
-    reasons = [*_unfit_pool(pool, nodes, policy, floor), *_unfit_balancers(balancers, policy)]
+    excluded = _strangers(nodes, balancers, out_nodes, out_balancers)
+    nodes = [node for node in nodes if node.name not in out_nodes]
+    balancers = [view for view in balancers if view.name not in out_balancers]
+    floor = policy.min_available
+    reasons = [*excluded, *_undeclared(release, nodes), *_unfit_pool(pool, nodes, policy, floor)]
+    reasons += _unfit_balancers(balancers, virtual_ip and not out_balancers)
     if not reasons:
-        reasons = _out_of_traffic(nodes, balancers, policy)
+        reasons = _out_of_traffic(nodes, balancers, policy, left_behind)
     todo = [] if reasons else _todo(release, nodes, balancers)
-    if todo:
-        reasons = _too_little(todo, nodes, balancers, floor)
+    batches = _batches(todo, policy)
+    up = [] if reasons else [node.name for node in nodes if _up_everywhere(node.name, balancers)]
+    capacity = _capacity(batches, up)
+    if not reasons:
+        reasons = _too_little(batches, capacity, up, floor)
     if reasons:
         raise Refused(
             "the rollout was not begun: {0}. Nothing was changed.".format("; ".join(reasons)), reasons=reasons
         )
-    down = [node.name for node in todo if not _up_everywhere(node.name, balancers)]
     return Plan(
         pool=pool,
         release=release,
-        batches=_batches([node.name for node in todo], policy.max_parallel),
+        batches=batches,
         balancers=tuple(view.name for view in sorted(balancers, key=lambda view: view.holder)),
         min_available=floor,
         previous={node.name: node.release for node in todo},
-        notes=tuple("  {0} is out of service and goes first".format(name) for name in down),
+        identities={node.name: node.identities[release] for node in todo},
+        servers=tuple(node.name for node in nodes),
+        capacity=capacity,
+        notes=_notes(todo, up, out_nodes | out_balancers),
     )
 
 
+def _strangers(nodes: list[Node], views: list[BalancerView], out_nodes: set[str], out_views: set[str]) -> list[str]:
+    reasons = []
+    for key, names, known in (
+        ("nodes_excluded", out_nodes, {node.name for node in nodes}),
+        ("balancers_excluded", out_views, {view.name for view in views}),
+    ):
+        if names - known:
+            reasons.append("{0} names {1}, which there is not".format(key, ", ".join(sorted(names - known))))
+    return reasons
+
+
+def _undeclared(release: str, nodes: list[Node]) -> list[str]:
+    lacking = [node.name for node in nodes if release not in node.identities]
+    if not lacking:
+        return []
+    known = sorted({name for node in nodes for name in node.identities})
+    return [
+        "there is no release {0!r} for {1}: -e release=NAME takes one that model_server_releases declares ({2})".format(
+            release, ", ".join(lacking), ", ".join(known) or "none"
+        )
+    ]
+
+
 def _unfit_pool(pool: str, nodes: list[Node], policy: Policy, floor: int) -> list[str]:
-    reasons = ["{0}: {1}".format(node.name, node.problem) for node in nodes if node.problem]
+    reasons = [
+        "{0}: {1} (to go on without it: nodes_excluded)".format(node.name, node.problem)
+        for node in nodes
+        if node.problem
+    ]
     if not nodes:
         reasons.append("pool {0} has no servers".format(pool))
-    if policy.max_parallel < 1:
-        reasons.append("max_parallel is {0}, but a batch needs at least one server".format(policy.max_parallel))
-    if floor < 0 or (nodes and floor >= len(nodes)):
+    elif floor >= len(nodes):
         reasons.append(
             "min_available is {0}, but one of {1} server(s) must be taken out, so it can be {2} at most".format(
                 floor, len(nodes), len(nodes) - 1
             )
         )
-    elif nodes and policy.max_parallel > len(nodes) - floor:
+    elif policy.max_parallel > len(nodes) - floor:
         reasons.append(
             "max_parallel is {0}, but min_available {1} of {2} servers allows {3} at a time".format(
                 policy.max_parallel, floor, len(nodes), len(nodes) - floor
@@ -118,17 +173,23 @@ def _unfit_pool(pool: str, nodes: list[Node], policy: Policy, floor: int) -> lis
     return reasons
 
 
-def _unfit_balancers(balancers: list[BalancerView], policy: Policy) -> list[str]:
-    reasons = ["{0}: {1}".format(view.name, view.problem) for view in balancers if view.problem]
+def _unfit_balancers(balancers: list[BalancerView], virtual_ip: bool) -> list[str]:
+    reasons = [
+        "{0}: {1} (to go on without it: balancers_excluded)".format(view.name, view.problem)
+        for view in balancers
+        if view.problem
+    ]
     if not balancers:
         reasons.append("there is no balancer")
     holders = [view.name for view in balancers if view.holder]
-    if policy.virtual_ip and not reasons and len(holders) != 1:
+    if virtual_ip and not reasons and len(holders) != 1:
         reasons.append("the virtual IP is held by {0}".format(" and ".join(holders) or "no balancer"))
     return reasons
 
 
-def _out_of_traffic(nodes: list[Node], balancers: list[BalancerView], policy: Policy) -> list[str]:
+def _out_of_traffic(
+    nodes: list[Node], balancers: list[BalancerView], policy: Policy, left_behind: Collection[str]
+) -> list[str]:
     reasons = []
     for node in nodes:
         absent = [view.name for view in balancers if node.name not in view.servers]
@@ -140,9 +201,9 @@ def _out_of_traffic(nodes: list[Node], balancers: list[BalancerView], policy: Po
             for view in balancers
             if view.servers[node.name][0] != "ready"
         ]
-        if out and not policy.admit_drained:
+        if out and not policy.values["admit_drained"] and node.name not in left_behind:
             reasons.append(
-                "{0} was found in {1}: if an interrupted rollout left it there, -e admit_drained=true takes it along "
+                "{0} was found in {1}: admit_node.yml brings it back, and -e admit_drained=true takes it along "
                 "and back into traffic".format(node.name, ", ".join(out))
             )
     return reasons
@@ -158,19 +219,41 @@ def _todo(release: str, nodes: list[Node], balancers: list[BalancerView]) -> lis
     return sorted(wrong, key=lambda node: _up_everywhere(node.name, balancers))
 
 
-def _too_little(todo: list[Node], nodes: list[Node], balancers: list[BalancerView], floor: int) -> list[str]:
-    """The floor must hold for the first batch already, unless that batch only has servers that are out."""
-    up = [node.name for node in nodes if _up_everywhere(node.name, balancers)]
-    first = todo[0].name
-    left = [name for name in up if name != first]
-    if first in up and len(left) < floor:
-        return [
-            "with {0} out, {1} server(s) would be healthy ({2}), below min_available {3}".format(
-                first, len(left), ", ".join(left) or "none", floor
-            )
-        ]
-    return []
+def _batches(todo: list[Node], policy: Policy) -> tuple[tuple[str, ...], ...]:
+    """The canary, then max_parallel at a time; never two failure domains in one batch, a whole one where it fits."""
+    domains: dict[str, list[str]] = {}
+    for node in todo:
+        domains.setdefault(node.domain if policy.values["failure_domain_key"] else "", []).append(node.name)
+    batches: list[tuple[str, ...]] = []
+    for names in domains.values():
+        rest = names
+        if not batches:
+            batches.append(tuple(names[: policy.canary]))
+            rest = names[policy.canary :]
+        size = policy.max_parallel
+        batches += [tuple(rest[start : start + size]) for start in range(0, len(rest), size)]
+    return tuple(batch for batch in batches if batch)
 
 
-def _batches(names: list[str], size: int) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(names[start : start + size]) for start in range(0, len(names), size))
+def _capacity(batches: Iterable[tuple[str, ...]], up: list[str]) -> tuple[int, ...]:
+    """Healthy servers that stay while each batch is out; a batch that is done counts again."""
+    left, healthy = [], set(up)
+    for batch in batches:
+        left.append(len(healthy - set(batch)))
+        healthy |= set(batch)
+    return tuple(left)
+
+
+def _too_little(batches: Iterable[tuple[str, ...]], capacity: Iterable[int], up: list[str], floor: int) -> list[str]:
+    """The floor must hold for every batch, unless the batch only has servers that are out."""
+    return [
+        "with {0} out, {1} server(s) would be healthy, below min_available {2}".format(", ".join(batch), left, floor)
+        for batch, left in zip(batches, capacity)
+        if left < floor and set(batch) & set(up)
+    ]
+
+
+def _notes(todo: list[Node], up: list[str], excluded: set[str]) -> tuple[str, ...]:
+    notes = ["  {0} is out of service and goes first".format(node.name) for node in todo if node.name not in up]
+    notes += ["  {0} is left out, as was asked".format(name) for name in sorted(excluded)]
+    return tuple(notes)

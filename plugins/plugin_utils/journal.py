@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pool's lease and journal as one controller holds them: written to all ledger hosts, valid with a majority."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import datetime, timezone
+
+from ..module_utils.errors import PlatformError, Refused
+from ..module_utils.ledger.quorum import agreed, copy_from, settle
+from ..module_utils.ledger.records import Record
+
+MODULE = "steadfast.ai_platform.rollout_ledger"
+
+
+class Journal:
+    """The ledger of one pool.
+
+    Args:
+        fleet: reaches the ledger hosts.
+        run: what the plan settled: pool, id, owner, fence, ledger_hosts, ledger_excluded, lease_ttl.
+    """
+
+    def __init__(self, fleet, run):
+        self.fleet = fleet
+        self.run = run
+        self.seq = run.get("seq")
+        self._lock = threading.Lock()
+        self._held = 0.0
+
+    @property
+    def excluded(self):
+        """Ledger hosts that the operator has named as gone."""
+        return self.run["policy"]["ledger_excluded"]
+
+    @property
+    def ttl(self):
+        """Seconds that a lease lasts unless it is held longer."""
+        return self.run["policy"]["lease_ttl"]
+
+    def left(self):
+        """Seconds that this controller may still act: from before the last write that a majority took."""
+        return max(0.0, self._held + self.ttl - boottime()) if self._held else 0.0
+
+    def read(self):
+        """The ledger as a majority has it. Raises Unreadable without one."""
+        info = {"pool": self.run["pool"]}
+        results = self.fleet.everywhere(self.run["ledger_hosts"], MODULE + "_info", info)
+        return settle({host: copy_from(result) for host, result in results.items()}, self.excluded)
+
+    def take(self, expected_tip=None):
+        """Take the lease under a new fencing number, and bring copies that are behind up to date.
+
+        Raises Refused when another holds it, and when something happened since the plan was made (`expected_tip`).
+        """
+        ledger = self.read()
+        if ledger.left > 0:
+            raise Refused(
+                "pool {0} is held by {1} (run {2}) for {3:.0f} s more, until {4}".format(
+                    self.run["pool"], ledger.owner, ledger.run, ledger.left, clock(ledger.left)
+                )
+            )
+        if expected_tip is not None and list(expected_tip) != list(ledger.tip):
+            raise Refused("another run of pool {0} came in between: plan again".format(self.run["pool"]))
+        self.run["fence"] = ledger.fence + 1
+        self._take(ledger)
+        self.seq = ledger.tip[1]
+        return ledger
+
+    def write(self, event, **data):
+        """Append a record; the lease is held longer by it. Raises Refused when a majority did not take it."""
+        with self._lock:
+            if self.seq is None:
+                self.seq = self.read().tip[1]
+            record = Record(self.seq + 1, self.run["fence"], self.run["id"], event, stamp(), data)
+            try:
+                self._append([record.line()])
+            except Refused:
+                # Written by a step that then failed: its number is used. Look once more.
+                seq = self.read().tip[1]
+                if seq == self.seq:
+                    raise
+                record = Record(seq + 1, self.run["fence"], self.run["id"], event, stamp(), data)
+                self._append([record.line()])
+            self.seq = record.seq
+
+    def hold(self):
+        """Hold the lease longer, without a record."""
+        self._append([])
+
+    def release(self):
+        """Give the lease back. A host that does not hear it lets it run out."""
+        self._everywhere("release")
+
+    def _append(self, lines):
+        began = boottime()
+        results = self._everywhere("append", records=lines)
+        failed = agreed(results, self.excluded)
+        self._held = began
+        repairable = [host for host in failed if results[host].get("behind") or results[host].get("expired")]
+        if repairable:
+            self._repair(repairable)
+
+    def _take(self, ledger):
+        began = boottime()
+        lines = [record.line() for record in ledger.records]
+        results = self.fleet.run(
+            {
+                host: (MODULE, self._arguments("take", records=lines if host in ledger.behind else None))
+                for host in self.run["ledger_hosts"]
+                if host not in ledger.problems
+            }
+        )
+        missing = {host: {"failed": True, "msg": problem} for host, problem in ledger.problems.items()}
+        try:
+            agreed({**results, **missing}, self.excluded)
+        except Refused:
+            self.release()
+            raise
+        self._held = began
+
+    def _repair(self, hosts):
+        """Bring copies that missed something up to date. What still does not work is said by the next write."""
+        lines = [record.line() for record in self.read().records]
+        self.fleet.run({host: (MODULE, self._arguments("take", records=lines)) for host in hosts})
+
+    def _everywhere(self, action, **more):
+        return self.fleet.everywhere(self.run["ledger_hosts"], MODULE, self._arguments(action, **more))
+
+    def _arguments(self, action, **more):
+        return {
+            "pool": self.run["pool"],
+            "action": action,
+            "owner": self.run["owner"],
+            "run": self.run["id"],
+            "fence": self.run["fence"],
+            "ttl": self.ttl,
+            **{key: value for key, value in more.items() if value is not None},
+        }
+
+
+class Heartbeat:
+    """Holds the lease while a long step runs; stops by itself when the controller's main process is gone."""
+
+    def __init__(self, journal):
+        self.journal = journal
+        self.trouble = None
+        self._parent = os.getppid()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._stop.set()
+        self._thread.join(timeout=self.journal.ttl)
+
+    def check(self):
+        """Raises what went wrong, if holding the lease failed for good."""
+        if self.trouble and self.journal.left() <= 0:
+            raise self.trouble
+        if os.getppid() != self._parent:
+            raise Refused("the controller is gone")
+
+    def _beat(self):
+        while not self._stop.wait(self.journal.ttl / 4):
+            if os.getppid() != self._parent:
+                return
+            try:
+                self.journal.hold()
+                self.trouble = None
+            except PlatformError as error:
+                self.trouble = error
+
+
+def boottime():
+    """Seconds since boot, suspended time too: a controller that slept must notice."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def stamp():
+    """The wall clock, for people."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def clock(seconds):
+    """The wall clock so many seconds from now, as people say it."""
+    return datetime.fromtimestamp(time.time() + seconds).strftime("%H:%M:%S")

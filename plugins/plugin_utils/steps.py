@@ -1,0 +1,330 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a rollout. Each can be repeated; each writes what it is about to do before it does it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import secrets
+import time
+
+from ..module_utils.errors import PlatformError, Refused
+from ..module_utils.rollout.found import problem
+from ..module_utils.rollout.metric_gates import load_time_gate
+from ..module_utils.rollout.state import load_seconds, to_revert, unfinished
+from .bake import Bake, verdict_dicts
+from .crew import Crew
+from .events import Events
+from .fleet import Fleet
+from .journal import Heartbeat, Journal
+
+# A load is never called slow below this, in seconds: small models load in the noise.
+LOAD_FLOOR_S = 10.0
+
+
+class Steps:
+    """One rollout as one task sees it.
+
+    Args:
+        action: the action plugin that runs.
+        task_vars: its variables.
+        run: what `open` returned; changed in place.
+    """
+
+    def __init__(self, action, task_vars, run):
+        self.run = run
+        self.policy = run["policy"]
+        self.plan = run["plan"]
+        self.fleet = Fleet(action, task_vars)
+        self.crew = Crew(self.fleet, run, task_vars["hostvars"])
+        self.journal = Journal(self.fleet, run)
+        # Its own connections: it writes while a step reads.
+        self.beating = Journal(Fleet(action, task_vars), run)
+        self.events = Events(run["events_folder"], run["id"], run["pool"], action._display)
+
+    # --- The life of a run --------------------------------------------------------------------------------------
+
+    def open(self, answer):
+        """Take the lease and open the journal, or take up the run that was left."""
+        ledger = self.journal.take(answer["tip"])
+        left = unfinished(ledger.records)
+        if answer["run"]:
+            self.journal.write("run_resumed", owner=self.run["owner"])
+        else:
+            if left:
+                self.run["id"], mine = left.id, self.run["id"]
+                self.journal.write("run_closed", outcome="superseded", reason="by run {0}".format(mine))
+                self.run["id"] = mine
+            self.journal.write("run_opened", owner=self.run["owner"], plan=self._plan_with_questions(), policy=self.policy)
+        self.events.emit(
+            "run_opened",
+            release=self.plan["release"],
+            mode=answer["mode"],
+            plan=answer["text"],
+            batches=self.plan["batches"],
+            previous=self.plan["previous"],
+            policy=self.policy,
+        )
+
+    def close(self, outcome, reason=""):
+        """Say how it ended, and give the lease back."""
+        self.journal.write("run_closed", outcome=outcome, reason=reason)
+        self.journal.release()
+        self.events.emit("run_closed", outcome=outcome, reason=reason, report=os.path.join(self.events.folder, "report.html"))
+
+    # --- A batch, forward ---------------------------------------------------------------------------------------
+
+    def drain(self, index):
+        """Take a batch out of traffic at every balancer, standby first, and wait until nothing runs there."""
+        batch, floor = self.plan["batches"][index], self.plan["min_available"]
+        self.crew.absent.clear()
+        views = self.crew.views()
+        for name, states in _states(views, batch).items():
+            self.run["prior"].setdefault(name, states)
+        self._phase("draining", index, prior={name: self.run["prior"][name] for name in batch})
+        with self._alive():
+            if not self._parked(views, batch):
+                self.crew.drain(self.crew.present()[:-1], batch, floor)
+                cut = self.crew.park(batch, self.policy["on_drain_deadline"], floor)
+                if cut:
+                    self._tell("draining", index, "waiting", gate="drain", numbers={"cut": cut}, left_s=0)
+
+    def change(self, index, back=False):
+        """Switch every node of the batch to the release, and prove it there; the seconds that it took are kept."""
+        batch = self.plan["batches"][index]
+        wanted = {node: self.plan["previous"][node] if back else self.plan["release"] for node in batch}
+        self._phase("changing", index, back=back)
+        with self._alive():
+            results = self.crew.activate(wanted)
+        troubles = {node: problem(result, "proof") for node, result in results.items()}
+        troubles = {node: results[node].get("msg") or why for node, why in troubles.items() if why}
+        if troubles:
+            raise PlatformError("; ".join("{0}: {1}".format(*item) for item in sorted(troubles.items())))
+        self.run["loads"] = {
+            node: result["seconds_to_ready"] for node, result in results.items() if "seconds_to_ready" in result
+        }
+
+    def admit(self, index, back=False):
+        """Bring the batch back by probation, at the first weight of the ramp."""
+        loads = {} if back else self._load_keys(self.run["loads"])
+        self._phase("admitting", index, back=back, load_seconds=loads)
+        share = 100 if back else self.policy["ramp"][0]
+        with self._alive():
+            self.crew.admit(self._weights(index, share))
+
+    def bake(self, index):
+        """Watch the batch until the gates have a verdict. Raises PlatformError with the reasons unless it is a pass."""
+        batch = self.plan["batches"][index]
+        self._phase("baking", index)
+        with self._alive() as beat:
+            watcher = Bake(
+                self.crew,
+                self.run,
+                batch,
+                self.plan["release"],
+                lambda event, **data: self._tell("baking", index, event, **data),
+            )
+            ramp = [lambda share=share: self.crew.admit(self._weights(index, share)) for share in self.policy["ramp"][1:]]
+            worst, verdicts = watcher.watch(ramp, self.policy["bake_time"], self.policy["max_bake_time"], beat.check)
+            verdicts += self._load_gates(self.run["loads"])
+            self._prove_again(batch)
+        listed = verdict_dicts(verdicts)
+        self._tell("baking", index, "verdicts", verdicts=listed)
+        worst_load = [v for v in verdicts if v.gate == "load_time" and v.verdict == "fail"]
+        if worst.verdict != "pass" or worst_load:
+            why = worst.reason if worst.verdict != "pass" else worst_load[0].reason
+            still = "" if worst.verdict == "fail" or worst_load else "no verdict after {0:g} s: ".format(
+                self.policy["max_bake_time"]
+            )
+            raise PlatformError(still + why, verdicts=listed)
+        self.run["spent"] = watcher.spent()
+        self._phase("verified", index, spent=self.run["spent"], verdicts=_short(listed))
+
+    # --- The way back -------------------------------------------------------------------------------------------
+
+    def fail(self, index, reason, verdicts=()):
+        """Record the failure and what will be taken back for it. Returns the batches, newest first."""
+        ledger = self.journal.read()
+        left = unfinished(ledger.records)
+        if left is not None and left.failed:
+            back = left.backward()
+        else:
+            back = to_revert(left, index, self.policy["on_failure"]) if left is not None else ()
+            self.journal.write("failed", batch=index, reason=reason, reverting=list(back), verdicts=_short(verdicts))
+        self.events.emit(
+            "phase",
+            batch=index + 1,
+            batches=len(self.plan["batches"]),
+            nodes=self.plan["batches"][index],
+            phase="failed",
+            detail=reason,
+        )
+        return sorted(back, reverse=True)
+
+    def take_back(self, indexes):
+        """Bring batches back to the release from before, by the same steps. Returns what had to be quarantined."""
+        lost = {}
+        for index in indexes:
+            batch = self.plan["batches"][index]
+            self._emit_phase("reverting", index)
+            try:
+                self._back(index, batch)
+            except PlatformError as error:
+                lost.update({node: error.message for node in batch})
+                self.crew.isolate(batch)
+                self.journal.write("quarantined", nodes={node: error.message for node in batch})
+                self._emit_phase("quarantined", index, error.message)
+                continue
+            self.journal.write("reverted", batch=index)
+            self._emit_phase("reverted", index)
+        return lost
+
+    def _back(self, index, batch):
+        nothing = [node for node in batch if not self.plan["previous"][node]]
+        if nothing:
+            raise PlatformError("{0} had no release before".format(", ".join(nothing)))
+        with self._alive():
+            self.crew.drain(self.crew.present()[:-1], batch, 0)
+            self.crew.park(batch, "continue")
+        self.change(index, back=True)
+        self.admit(index, back=True)
+
+    # --- Small things -------------------------------------------------------------------------------------------
+
+    def _alive(self):
+        """Hold the lease while something long runs; refuse to begin it with too little left."""
+        if self.journal.left() < self.journal.ttl / 4:
+            self.journal.hold()
+        self.beating._held = self.journal._held
+        return _Alive(self.beating)
+
+    def _phase(self, phase, index, back=False, **data):
+        more = {key: value for key, value in data.items() if value}
+        self.journal.write(phase, batch=index, **({"back": True} if back else {}), **more)
+        self._emit_phase(phase, index, "back to the release before" if back else "")
+
+    def _emit_phase(self, phase, index, detail=""):
+        self.events.emit(
+            "phase",
+            batch=index + 1,
+            batches=len(self.plan["batches"]),
+            nodes=self.plan["batches"][index],
+            phase=phase,
+            detail=detail,
+        )
+
+    def _tell(self, phase, index, event, **data):
+        self.events.emit(
+            event,
+            batch=index + 1,
+            batches=len(self.plan["batches"]),
+            nodes=self.plan["batches"][index],
+            phase=phase,
+            **data,
+        )
+
+    def _parked(self, views, batch):
+        """True when every balancer has the whole batch in maintenance and empty, so that there is nothing to wait for."""
+        return all(
+            view[name]["state"] == "maint" and not view[name]["sessions"] + view[name]["queue"]
+            for view in views.values()
+            for name in batch
+        )
+
+    def _weights(self, index, share):
+        """A share of each server's weight as it was before the rollout, at every balancer."""
+        found = {}
+        for name in self.plan["batches"][index]:
+            for balancer, prior in self.run["prior"].get(name, {}).items():
+                found.setdefault(balancer, {})[name] = max(1, round(prior["weight"] * share / 100))
+        return found
+
+    def _plan_with_questions(self):
+        """The plan, with what proves each node's releases; the balancers' timers ask it when nobody else can."""
+        nodes = [node for batch in self.plan["batches"] for node in batch]
+        questions = {}
+        for node, pulse in self.fleet.run(self.crew.pulse_calls(nodes)).items():
+            trouble = problem(pulse, "questions")
+            if trouble:
+                raise Refused("{0}: {1}. Nothing was changed.".format(node, trouble))
+            wanted = (self.plan["release"], self.plan["previous"][node])
+            questions[node] = {name: asked for name, asked in pulse["questions"].items() if name in wanted}
+        return dict(self.plan, questions=questions)
+
+    def _load_keys(self, loads):
+        """Seconds to readiness under the names by which they are learned: node, model and class of node."""
+        return {"{0}|{1}".format(node, self._load_key(node)): seconds for node, seconds in loads.items()}
+
+    def _load_key(self, node):
+        values = self.crew.hostvars[node]
+        model = values["model_server_releases"][self.plan["release"]]["model"]
+        return "{0} {1}".format(model, values.get("model_server_node_class", "any"))
+
+    def _load_gates(self, loads):
+        if not loads:
+            return []
+        records = [record for record in self.journal.read().records if record.run != self.run["id"]]
+        return [
+            load_time_gate(
+                seconds,
+                load_seconds(records, self._load_key(node)),
+                self.policy["load_time_factor"],
+                LOAD_FLOOR_S,
+            )
+            for node, seconds in sorted(loads.items())
+        ]
+
+    def _prove_again(self, batch):
+        for node, result in self.crew.probe(batch, self.plan["release"]).items():
+            if result.get("failed") or result.get("unreachable"):
+                raise PlatformError("{0} after the bake: {1}".format(node, result.get("msg")))
+
+
+class _Alive(Heartbeat):
+    """A heartbeat that, at its end, says whether this controller still holds the pool."""
+
+    def __exit__(self, kind, *rest):
+        super().__exit__(kind, *rest)
+        if kind is None:
+            self.check()
+
+
+def new_run(pool, answer, settings):
+    """The identity of a run: who, when, what. `settings`: ledger_hosts and events_folder."""
+    owner = "{0}@{1} pid {2}".format(getpass.getuser(), platform.node(), os.getppid())
+    token = secrets.token_hex(2)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return {
+        "id": answer["run"] or "{0}-{1}-{2}-{3}".format(stamp, pool, answer["plan"]["release"], token),
+        "pool": pool,
+        "owner": "{0} ({1})".format(owner, token),
+        "plan": answer["plan"],
+        "policy": answer["policy"],
+        "balancers": list(answer["plan"]["balancers"]),
+        "spent": answer["spent"],
+        "prior": dict(answer["prior"]),
+        "loads": {},
+        "absent": [],
+        "fence": 0,
+        "seq": None,
+        **settings,
+    }
+
+
+def _states(views, batch):
+    """Admin state and weight of a batch as found: {server: {balancer: {state, weight}}}."""
+    return {
+        name: {
+            balancer: {"state": view[name]["state"], "weight": view[name]["weight"]}
+            for balancer, view in views.items()
+            if name in view
+        }
+        for name in batch
+    }
+
+
+def _short(verdicts):
+    """Verdicts for the journal: without the evidence's bulk."""
+    return [{key: verdict[key] for key in ("gate", "verdict", "reason")} for verdict in verdicts]

@@ -84,7 +84,7 @@ class ActionModule(ActionBase):
         return {"changed": True, "run": self._kept(steps)}
 
     def _take_back(self, arguments, task_vars):
-        """After a failure, or for a run that was interrupted on its way back: take back, close, and fail with the reason."""
+        """After a failure, or for a run that was on its way back: take back, close, and fail with the reason."""
         steps = Steps(self, task_vars, arguments["run"])
         failure = arguments["failure"]
         index, reason = int(failure.get("batch") or 0), str(failure.get("msg") or "see the failed task above")

@@ -145,6 +145,13 @@ def views_from(found):
     ]
 
 
+def excluded_from(policy):
+    """Ledger hosts that the policy names as gone, before the policy is checked."""
+    said = policy.get("ledger_excluded") or []
+    names = said.split(",") if isinstance(said, str) else said if isinstance(said, (list, tuple)) else []
+    return [str(name).strip() for name in names]
+
+
 def main():
     """Decide, and answer."""
     spec = {
@@ -162,11 +169,12 @@ def main():
     request = Request(params["mode"], params["pool"], params["release"], params["policy"], params["virtual_ip"])
     try:
         copies = {host: copy_from(result) for host, result in params["ledgers"].items()}
-        excluded = params["policy"].get("ledger_excluded") or []
         try:
-            ledger = settle(copies, excluded if isinstance(excluded, list) else str(excluded).split(","))
+            ledger = settle(copies, excluded_from(params["policy"]))
         except PlatformError as error:
-            raise Refused("{0} (to go on without one: ledger_excluded). Nothing was changed.".format(error.message))
+            raise Refused(
+                "{0} (to go on without one: ledger_excluded). Nothing was changed.".format(error.message)
+            ) from error
         found = answer(request, nodes_from(params["nodes"]), views_from(params["balancers"]), ledger)
     except PlatformError as error:
         module.fail_json(msg=error.message, **error.evidence)

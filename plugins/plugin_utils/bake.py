@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from ..module_utils.errors import PlatformError
 from ..module_utils.rollout import metric_gates, traffic_gates
 from ..module_utils.rollout.evidence import Reading, Window
-from ..module_utils.rollout.gate import Limits, Verdict, failed, overall, passed, unclear
 from ..module_utils.rollout.found import problem
+from ..module_utils.rollout.gate import Limits, Verdict, failed, overall, passed, unclear
 
 URI = "ansible.builtin.uri"
 COMMAND = "ansible.builtin.command"
@@ -117,9 +117,7 @@ class Bake:
         for query in self.policy["prometheus_queries"]:
             reply = self._prometheus("/api/v1/query", query=str(query.get("query", "")))
             now = time.time()
-            verdicts.append(
-                metric_gates.prometheus_gate(query, reply, now, self.policy["prometheus_max_age"])
-            )
+            verdicts.append(metric_gates.prometheus_gate(query, reply, now, self.policy["prometheus_max_age"]))
         if self.policy["prometheus_alerts_pool"]:
             pool = self.policy["prometheus_alerts_pool"]
             verdicts.append(metric_gates.alerts_gate(self._prometheus("/api/v1/alerts"), pool))
@@ -128,7 +126,7 @@ class Bake:
         return verdicts
 
     def _peers(self):
-        """Servers still on the release from before; when there are none, those that were changed and verified earlier."""
+        """Servers still on the release from before; when there are none, those that were verified earlier."""
         names = {name for view in self.seen.values() if not isinstance(view, str) for name in view} - set(self.batch)
         old = names - {name for batch in self.run["plan"]["batches"] for name in batch if self._changed(batch)}
         return sorted(old or names)
@@ -202,7 +200,12 @@ class Bake:
 
     def _fetch(self, url):
         result = self.crew.fleet.run(
-            {"localhost": (URI, {"url": url, "return_content": True, "timeout": 10, "status_code": [200, 400, 422, 503]})}
+            {
+                "localhost": (
+                    URI,
+                    {"url": url, "return_content": True, "timeout": 10, "status_code": [200, 400, 422, 503]},
+                )
+            }
         )["localhost"]
         if "content" not in result:
             return "{0}: {1}".format(url, str(result.get("msg", "no answer"))[:300])

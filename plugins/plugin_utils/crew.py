@@ -29,7 +29,7 @@ class Crew:
         self.absent = run["absent"]
 
     def views(self):
-        """The pool's servers at every balancer: {balancer: {server: view}}. Raises Unreadable for one that is silent."""
+        """The pool at every balancer: {balancer: {server: view}}. Raises Unreadable for one that is silent."""
         found = self.look()
         silent = {name: why for name, why in found.items() if isinstance(why, str)}
         if silent:

@@ -13,7 +13,7 @@ PATIENCE = 10.0
 
 
 class Events:
-    """Writes events to `<folder>/<run>/events.jsonl`, and to the board's file when there is one; otherwise says them plainly.
+    """Writes events to `<folder>/<run>/events.jsonl` and to the board's file; without a board it says them plainly.
 
     Nothing of a rollout depends on it: a file that cannot be written is given up.
     """

@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible import constants as C
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
+
+from . import courier
 
 MAX_THREADS = 32
 # Variables of a host that the running of a module reads, beside those that its connection declares.
@@ -62,7 +64,11 @@ class Fleet:
         if isinstance(found, dict):
             return found
         action, variables = found
+        interpreter = variables.get("ansible_python_interpreter") or action._discovered_interpreter or ""
         try:
+            if courier.carries(module) and interpreter.startswith("/") and action._is_pipelining_enabled("new"):
+                program = courier.parcel(module, arguments).encode()
+                return courier.opened(action._low_level_execute_command(interpreter, in_data=program))
             return action._execute_module(module_name=module, module_args=arguments, task_vars=dict(variables))
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}
@@ -106,5 +112,5 @@ class Fleet:
 
     @staticmethod
     def _set(plugin, kind, variables):
-        names = C.config.get_plugin_vars(kind, plugin._load_name)
+        names = constants.config.get_plugin_vars(kind, plugin._load_name)
         plugin.set_options(var_options={name: variables[name] for name in names if name in variables})

@@ -21,15 +21,20 @@ class Journal:
 
     Args:
         fleet: reaches the ledger hosts.
-        run: what the plan settled: pool, id, owner, fence, ledger_hosts, ledger_excluded, lease_ttl.
+        run: what the plan settled: pool, id, owner, fence, seq, ledger_hosts, policy; fence and seq change in place.
+        lock: shared with another Journal of the same run, so that one writes after the other.
     """
 
-    def __init__(self, fleet, run):
+    def __init__(self, fleet, run, lock=None):
         self.fleet = fleet
         self.run = run
-        self.seq = run.get("seq")
-        self._lock = threading.Lock()
+        self.lock = lock or threading.RLock()
         self._held = 0.0
+
+    @property
+    def seq(self):
+        """Number of the last record; None when it is not certain that no other record has the next one."""
+        return self.run.get("seq")
 
     @property
     def excluded(self):
@@ -65,47 +70,90 @@ class Journal:
             )
         if expected_tip is not None and list(expected_tip) != list(ledger.tip):
             raise Refused("another run of pool {0} came in between: plan again".format(self.run["pool"]))
-        self.run["fence"] = ledger.fence + 1
-        self._take(ledger)
-        self.seq = ledger.tip[1]
+        try:
+            self._take(ledger)
+        except Refused:
+            self.release()
+            raise
         return ledger
+
+    def retake(self):
+        """As the holder, take the lease anew under a newer fencing number, and bring the copies together.
+
+        A record that too few took may lie at some. Its number must not be given to another record under the same
+        fencing number: of two such records nobody could tell which one counts. Raises Refused for who is no holder.
+        """
+        with self.lock:
+            began = boottime()
+            ledger = self.read()
+            if ledger.owner != self.run["owner"] or ledger.left <= 0:
+                raise Refused(
+                    "pool {0} is held by {1}".format(self.run["pool"], ledger.owner)
+                    if ledger.left > 0
+                    else "the lease on pool {0} has run out".format(self.run["pool"])
+                )
+            self._take(ledger)
+            if boottime() - began >= ledger.left:
+                self.release()
+                raise Refused("the lease on pool {0} ran out meanwhile".format(self.run["pool"]))
+            return ledger
 
     def write(self, event, **data):
         """Append a record; the lease is held longer by it. Raises Refused when a majority did not take it."""
-        with self._lock:
+        with self.lock:
             if self.seq is None:
-                self.seq = self.read().tip[1]
-            record = Record(self.seq + 1, self.run["fence"], self.run["id"], event, stamp(), data)
-            try:
-                self._append([record.line()])
-            except Refused:
-                # Written by a step that then failed: its number is used. Look once more.
-                seq = self.read().tip[1]
-                if seq == self.seq:
-                    raise
-                record = Record(seq + 1, self.run["fence"], self.run["id"], event, stamp(), data)
-                self._append([record.line()])
-            self.seq = record.seq
+                self.retake()
+            self._surely(self._record, event, data)
 
     def hold(self):
         """Hold the lease longer, without a record."""
-        self._append([])
+        with self.lock:
+            self._surely(self._append, [])
 
     def release(self):
         """Give the lease back. A host that does not hear it lets it run out."""
         self._everywhere("release")
+
+    def _surely(self, act, *what):
+        """Do it, and where too few heard it once more, after the copies were brought together."""
+        try:
+            act(*what)
+        except Refused as refusal:
+            try:
+                self.retake()
+            except PlatformError:
+                raise refusal from None
+            act(*what)
+
+    def _record(self, event, data):
+        seq, self.run["seq"] = self.seq + 1, None
+        self._append([Record(seq, self.run["fence"], self.run["id"], event, stamp(), data).line()])
+        self.run["seq"] = seq
 
     def _append(self, lines):
         began = boottime()
         results = self._everywhere("append", records=lines)
         failed = agreed(results, self.excluded)
         self._held = began
-        repairable = [host for host in failed if results[host].get("behind") or results[host].get("expired")]
-        if repairable:
-            self._repair(repairable)
+        try:
+            self._mend({host: results[host] for host in failed})
+        except PlatformError:
+            # The record is safe; what still does not work is said by the next write.
+            return
+
+    def _mend(self, failed):
+        """Bring back hosts that a majority went on without."""
+        # A host that has granted the lease to somebody who got no majority hears only a newer number than that.
+        if any(result.get("fence", 0) >= self.run["fence"] for result in failed.values()):
+            self.retake()
+            return
+        known = ("behind", "expired", "fence")
+        self._repair([host for host, result in failed.items() if any(key in result for key in known)])
 
     def _take(self, ledger):
+        """Take it at all hosts, under a fencing number that none of them has heard."""
         began = boottime()
+        self.run["fence"], self.run["seq"] = ledger.fence + 1, None
         lines = [record.line() for record in ledger.records]
         results = self.fleet.run(
             {
@@ -115,15 +163,13 @@ class Journal:
             }
         )
         missing = {host: {"failed": True, "msg": problem} for host, problem in ledger.problems.items()}
-        try:
-            agreed({**results, **missing}, self.excluded)
-        except Refused:
-            self.release()
-            raise
-        self._held = began
+        agreed({**results, **missing}, self.excluded)
+        self._held, self.run["seq"] = began, ledger.tip[1]
 
     def _repair(self, hosts):
-        """Bring copies that missed something up to date. What still does not work is said by the next write."""
+        """Grant it again where it was missed, with all records."""
+        if not hosts:
+            return
         lines = [record.line() for record in self.read().records]
         self.fleet.run({host: (MODULE, self._arguments("take", records=lines)) for host in hosts})
 
@@ -161,9 +207,9 @@ class Heartbeat:
         self._thread.join(timeout=self.journal.ttl)
 
     def check(self):
-        """Raises what went wrong, if holding the lease failed for good."""
-        if self.trouble and self.journal.left() <= 0:
-            raise self.trouble
+        """Raises what went wrong, if the lease could not be held in time: it may be another's now."""
+        if self.journal.left() <= 0:
+            raise self.trouble or Refused("the lease was not held in time: no ledger host answered")
         if os.getppid() != self._parent:
             raise Refused("the controller is gone")
 

@@ -41,23 +41,28 @@ class Steps:
         self.crew = Crew(self.fleet, run, task_vars["hostvars"])
         self.journal = Journal(self.fleet, run)
         # Its own connections: it writes while a step reads.
-        self.beating = Journal(Fleet(action, task_vars), run)
+        self.beating = Journal(Fleet(action, task_vars), run, self.journal.lock)
         self.events = Events(run["events_folder"], run["id"], run["pool"], action._display)
 
     # --- The life of a run --------------------------------------------------------------------------------------
 
     def open(self, answer):
         """Take the lease and open the journal, or take up the run that was left."""
-        ledger = self.journal.take(answer["tip"])
-        left = unfinished(ledger.records)
+        plan = self.plan if answer["run"] else self._plan_with_questions()
+        self.journal.take(answer["tip"])
         if answer["run"]:
             self.journal.write("run_resumed", owner=self.run["owner"])
         else:
-            if left:
-                self.run["id"], mine = left.id, self.run["id"]
-                self.journal.write("run_closed", outcome="superseded", reason="by run {0}".format(mine))
-                self.run["id"] = mine
-            self.journal.write("run_opened", owner=self.run["owner"], plan=self._plan_with_questions(), policy=self.policy)
+            planned = {name for batch in self.plan["batches"] for name in batch}
+            self.journal.write(
+                "run_opened",
+                owner=self.run["owner"],
+                plan=plan,
+                policy=self.policy,
+                supersedes=answer["supersedes"],
+                # What an unfinished run left out of traffic is this run's to bring back.
+                prior={name: states for name, states in self.run["prior"].items() if name in planned},
+            )
         self.events.emit(
             "run_opened",
             release=self.plan["release"],
@@ -72,7 +77,9 @@ class Steps:
         """Say how it ended, and give the lease back."""
         self.journal.write("run_closed", outcome=outcome, reason=reason)
         self.journal.release()
-        self.events.emit("run_closed", outcome=outcome, reason=reason, report=os.path.join(self.events.folder, "report.html"))
+        self.events.emit(
+            "run_closed", outcome=outcome, reason=reason, report=os.path.join(self.events.folder, "report.html")
+        )
 
     # --- A batch, forward ---------------------------------------------------------------------------------------
 
@@ -126,7 +133,9 @@ class Steps:
                 self.plan["release"],
                 lambda event, **data: self._tell("baking", index, event, **data),
             )
-            ramp = [lambda share=share: self.crew.admit(self._weights(index, share)) for share in self.policy["ramp"][1:]]
+            ramp = [
+                lambda share=share: self.crew.admit(self._weights(index, share)) for share in self.policy["ramp"][1:]
+            ]
             worst, verdicts = watcher.watch(ramp, self.policy["bake_time"], self.policy["max_bake_time"], beat.check)
             verdicts += self._load_gates(self.run["loads"])
             self._prove_again(batch)
@@ -135,8 +144,10 @@ class Steps:
         worst_load = [v for v in verdicts if v.gate == "load_time" and v.verdict == "fail"]
         if worst.verdict != "pass" or worst_load:
             why = worst.reason if worst.verdict != "pass" else worst_load[0].reason
-            still = "" if worst.verdict == "fail" or worst_load else "no verdict after {0:g} s: ".format(
-                self.policy["max_bake_time"]
+            still = (
+                ""
+                if worst.verdict == "fail" or worst_load
+                else "no verdict after {0:g} s: ".format(self.policy["max_bake_time"])
             )
             raise PlatformError(still + why, verdicts=listed)
         self.run["spent"] = watcher.spent()
@@ -146,8 +157,8 @@ class Steps:
 
     def fail(self, index, reason, verdicts=()):
         """Record the failure and what will be taken back for it. Returns the batches, newest first."""
-        ledger = self.journal.read()
-        left = unfinished(ledger.records)
+        # Whatever the failed step was about to write, nothing may be said twice under one number.
+        left = unfinished(self.journal.retake().records)
         if left is not None and left.failed:
             back = left.backward()
         else:
@@ -172,9 +183,9 @@ class Steps:
             try:
                 self._back(index, batch)
             except PlatformError as error:
-                lost.update({node: error.message for node in batch})
+                lost.update(dict.fromkeys(batch, error.message))
                 self.crew.isolate(batch)
-                self.journal.write("quarantined", nodes={node: error.message for node in batch})
+                self.journal.write("quarantined", nodes=dict.fromkeys(batch, error.message))
                 self._emit_phase("quarantined", index, error.message)
                 continue
             self.journal.write("reverted", batch=index)
@@ -195,7 +206,7 @@ class Steps:
 
     def _alive(self):
         """Hold the lease while something long runs; refuse to begin it with too little left."""
-        if self.journal.left() < self.journal.ttl / 4:
+        if self.journal.left() < self.journal.ttl / 2:
             self.journal.hold()
         self.beating._held = self.journal._held
         return _Alive(self.beating)
@@ -226,7 +237,7 @@ class Steps:
         )
 
     def _parked(self, views, batch):
-        """True when every balancer has the whole batch in maintenance and empty, so that there is nothing to wait for."""
+        """True when every balancer has the batch in maintenance and empty, so that there is nothing to wait for."""
         return all(
             view[name]["state"] == "maint" and not view[name]["sessions"] + view[name]["queue"]
             for view in views.values()

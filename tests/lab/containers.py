@@ -153,6 +153,10 @@ class Lab:
         """Take a host's power away."""
         self._container(host).kill()
 
+    def running(self, host: str) -> bool:
+        """Whether a host has power."""
+        return bool(self._container(host).status == "running")
+
     def start(self, host: str) -> None:
         """Switch a host on and wait until it has booted."""
         container = self._container(host)

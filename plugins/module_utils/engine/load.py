@@ -11,7 +11,7 @@ from .release import Release
 
 
 def load(engine: Engine, release: Release) -> dict[str, float | None]:
-    """`running`: requests that run or wait; `progress`: a number that rises while it works. None where it does not say."""
+    """`running`: requests that run or wait; `progress`: a number that rises while it works. None: it does not say."""
     names = {"running": release.running_metrics, "progress": release.progress_metrics}
     found: dict[str, float | None] = {"running": None, "progress": None}
     if not any(names.values()):

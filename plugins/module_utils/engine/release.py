@@ -68,9 +68,11 @@ class Release:
 def parse_release(text: str) -> Release:
     """Read release.json. Raises Unreadable when a field is missing or of the wrong kind."""
     try:
-        data: dict[str, Any] = json.loads(text)
+        data: dict[str, Any] = dict(json.loads(text))
+        # Releases staged by an earlier version say nothing of progress.
+        data.setdefault("progress_metrics", [])
         for field in ("command", "running_metrics", "progress_metrics"):
-            data[field] = tuple(data.get(field, ()))
+            data[field] = tuple(data[field])
         return Release(**data)
     except (ValueError, TypeError, KeyError) as error:
         raise Unreadable("release.json is not a release: {0}".format(error)) from error

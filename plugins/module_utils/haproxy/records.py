@@ -167,7 +167,10 @@ def _number(text: str) -> int:
 def _stat_rows(text: str) -> list[dict[str, str]]:
     if not text.startswith("# "):
         raise Unreadable("`show stat` does not begin with its header", reply=text[:400])
-    return list(csv.DictReader(io.StringIO(text[2:].strip() + "\n")))
+    try:
+        return list(csv.DictReader(io.StringIO(text[2:].strip() + "\n")))
+    except csv.Error as error:
+        raise Unreadable("`show stat` is not CSV: {0}".format(error), reply=text[:400]) from error
 
 
 def _state_rows(text: str) -> list[dict[str, str]]:

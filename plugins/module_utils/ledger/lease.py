@@ -39,8 +39,11 @@ class Lease:
         return max(0.0, self.ttl - passed)
 
     def take(self, owner: str, run: str, fence: int, ttl: float, now: Moment) -> Lease:
-        """Grant it to somebody. Raises Refused while another holds it, and for a fencing number that is not newer."""
-        mine = fence == self.fence and owner == self.owner
+        """Grant it to somebody. Raises Refused while another holds it, and for a fencing number that is not newer.
+
+        The holder may take it again and raise its number: then its own writes that are still under way are late.
+        """
+        mine = fence >= self.fence and owner == self.owner
         if not mine and self.left(now) > 0:
             raise Refused(
                 "the pool is held by {0} for {1:.0f} s more".format(self.owner, self.left(now)),

@@ -10,7 +10,7 @@ Ousterhout, 2014, section 5.4.1).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import PlatformError, Refused, Unreadable
@@ -54,7 +54,7 @@ def majority(hosts: Iterable[str]) -> int:
 
 
 def copy_from(result: Mapping[str, Any]) -> Copy:
-    """Read what rollout_ledger returned at one host; whatever cannot be understood is a problem, never an empty ledger."""
+    """Read what one host's rollout_ledger_info said; what cannot be understood is a problem, never an empty ledger."""
     if result.get("failed") or result.get("unreachable") or "lease" not in result:
         return Copy(problem=str(result.get("msg") or "gave no answer").strip()[:300])
     try:
@@ -125,12 +125,15 @@ def agreed(results: Mapping[str, Mapping[str, Any]], excluded: Iterable[str] = (
 
 
 def _held(readable: list[Copy], need: int) -> Copy:
-    """The lease that cannot be taken yet: a majority has granted it. Fewer is an attempt that lost."""
+    """The lease that cannot be taken yet: a majority has granted it. Fewer is an attempt that lost.
+
+    By owner alone: a holder that raises its fencing number is heard at one host after the other.
+    """
     for found in sorted(readable, key=lambda copy: copy.left, reverse=True):
-        same = [other for other in readable if (other.fence, other.owner) == (found.fence, found.owner)]
-        live = [other for other in same if other.left > 0]
-        if len(live) >= min(need, len(readable)):
-            return max(live, key=lambda copy: copy.left)
+        live = [other for other in readable if other.owner == found.owner and other.left > 0]
+        if len(live) >= need:
+            # What is left at a majority, not at the one that heard of it last.
+            return replace(max(live, key=lambda copy: copy.fence), left=sorted(copy.left for copy in live)[-need])
     return Copy()
 
 

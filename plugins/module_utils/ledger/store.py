@@ -18,7 +18,7 @@ from dataclasses import asdict
 
 from ..errors import Refused, Unreadable
 from .lease import Lease, Moment
-from .records import Record, parse_line, parse_log
+from .records import Record, parse_line, parse_log, tip
 
 MAX_JOURNAL = 64 * 1024 * 1024
 
@@ -67,11 +67,12 @@ class Store:
     def take(self, owner: str, run: str, fence: int, ttl: float, lines: list[str] | None) -> Lease:
         """Grant the lease, and replace the journal by `lines` where this copy was behind (None: it was not).
 
-        Raises Refused when it is not to be had; then nothing was changed.
+        Raises Refused when it is not to be had, and for lines that are older than the copy; then nothing was changed.
         """
         with self.alone():
             lease = self.lease().take(owner, run, fence, ttl, now())
             if lines is not None:
+                self._not_older(lines)
                 self._replace(self.journal, "".join(line + "\n" for line in lines))
             self._replace(self.lease_file, json.dumps(asdict(lease)))
             return lease
@@ -84,9 +85,16 @@ class Store:
         """
         with self.alone():
             lease = self.lease().renew(owner, fence, ttl, now())
-            if lines:
-                self._add(lines)
+            have, torn = self.records() if lines else ([], False)
+            fresh = _fresh(have, lines)
+            # The lease first: on a disk that is full no record was added, and longer held is soon over.
             self._replace(self.lease_file, json.dumps(asdict(lease)))
+            if fresh and have and not torn:
+                self._add(fresh)
+            elif fresh or torn:
+                # The first record makes a file; a torn one is left out of a new one.
+                whole = [*(record.line() for record in have), *fresh]
+                self._replace(self.journal, "".join(line + "\n" for line in whole))
             return lease
 
     def release(self, owner: str, fence: int) -> None:
@@ -98,20 +106,17 @@ class Store:
                 given = Lease(lease.fence, lease.owner, lease.run, 0.0, moment.uptime, moment.boot)
                 self._replace(self.lease_file, json.dumps(asdict(given)))
 
-    def _add(self, lines: list[str]) -> None:
-        have, torn = self.records()
-        last = have[-1].seq if have else 0
-        fresh = [line for line in lines if parse_line(line).seq > last]
-        if fresh and parse_line(fresh[0]).seq != last + 1:
-            raise Refused("this copy of the journal ends at record {0}".format(last), behind=True)
-        known = {record.seq: record for record in have}
-        for line in lines:
-            record = parse_line(line)
-            if known.get(record.seq, record) != record:
-                raise Refused("this copy of the journal has another record {0}".format(record.seq), behind=True)
-        if torn:
-            self._replace(self.journal, "".join(record.line() + "\n" for record in have))
-        size = os.path.getsize(self.journal) if os.path.exists(self.journal) else 0
+    def _not_older(self, lines: list[str]) -> None:
+        """A repair that was late must not take back what was added meanwhile. A damaged copy is older than anything."""
+        try:
+            have, _torn = self.records()
+        except Unreadable:
+            return
+        if tip(have) > tip(parse_line(line) for line in lines):
+            raise Refused("this copy of the journal is newer, it ends at record {0}".format(have[-1].seq))
+
+    def _add(self, fresh: list[str]) -> None:
+        size = os.path.getsize(self.journal)
         try:
             with open(self.journal, "a", encoding="utf-8") as stream:
                 stream.write("".join(line + "\n" for line in fresh))
@@ -160,3 +165,17 @@ class Store:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise Unreadable("{0} cannot be written: {1}".format(path, error)) from error
+
+
+def _fresh(have: list[Record], lines: list[str]) -> list[str]:
+    """Those lines that are not there yet. Raises Refused where they do not go on from what is there."""
+    last = have[-1].seq if have else 0
+    fresh = [line for line in lines if parse_line(line).seq > last]
+    if fresh and parse_line(fresh[0]).seq != last + 1:
+        raise Refused("this copy of the journal ends at record {0}".format(last), behind=True)
+    known = {record.seq: record for record in have}
+    for line in lines:
+        record = parse_line(line)
+        if known.get(record.seq, record) != record:
+            raise Refused("this copy of the journal has another record {0}".format(record.seq), behind=True)
+    return fresh

@@ -45,7 +45,8 @@ def moves(
         if server is None or prior.get("state", "ready") != "ready" or name in run.quarantined:
             continue
         mark = marks.get(name, {})
-        if server.admin_state == "ready" or mark.get("state") == "quarantined":
+        # What was returned once is the operators' again: who takes it out afterwards has a reason.
+        if server.admin_state == "ready" or mark.get("state") in ("quarantined", "returned"):
             continue
         weight = prior.get("weight")
         waited = uptime - float(mark.get("since", uptime))

@@ -104,12 +104,16 @@ class DeadMan:
         try:
             with open(os.path.join(self.store.folder, "deadman.json"), encoding="utf-8") as stream:
                 kept = json.load(stream)
-            return dict(kept["servers"]) if kept["run"] == run.id else {}
+            return dict(kept["servers"]) if kept["run"] == self._watch(run) else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
     def _save(self, run: Run, marks: dict[str, Any]) -> None:
-        self.store.replace("deadman.json", json.dumps({"run": run.id, "servers": marks}))
+        self.store.replace("deadman.json", json.dumps({"run": self._watch(run), "servers": marks}))
+
+    def _watch(self, run: Run) -> str:
+        """One watch: the same run may be resumed and abandoned again, and its servers get their time anew."""
+        return "{0} under {1}".format(run.id, self.store.lease().fence)
 
 
 def main(argv: list[str]) -> int:

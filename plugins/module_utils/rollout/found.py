@@ -34,7 +34,7 @@ def identities(releases: Any) -> dict[str, str]:
 
 
 def found_nodes(names: Iterable[str], hostvars: Mapping[str, Vars], domain_key: str = "") -> list[dict[str, Any]]:
-    """Model servers, as the option `nodes` of rollout_plan takes them. `domain_key`: variable with the failure domain."""
+    """Model servers, as rollout_plan's option `nodes` takes them. `domain_key` is the failure domain's variable."""
     found = []
     for name in names:
         result = hostvars[name].get("platform_node")

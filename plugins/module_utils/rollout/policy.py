@@ -38,7 +38,15 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 # Counts, or shares of the pool as "25%".
 COUNTS: dict[str, Any] = {"canary": 1, "max_parallel": 1, "min_available": None}
-LISTS = ("ramp", "balancers_excluded", "nodes_excluded", "ledger_excluded", "prometheus_queries", "custom_gates")
+# Lists, and what is in them.
+LISTS: dict[str, type] = {
+    "ramp": object,
+    "balancers_excluded": str,
+    "nodes_excluded": str,
+    "ledger_excluded": str,
+    "prometheus_queries": dict,
+    "custom_gates": dict,
+}
 TEXTS = ("failure_domain_key", "prometheus_url", "prometheus_alerts_pool")
 FLAGS = ("admit_drained",)
 
@@ -73,7 +81,7 @@ def settle(given: Mapping[str, Any], size: int) -> Policy:
     Raises Refused with everything that is wrong: unknown keys, wrong types, values out of range. Nothing was changed.
     """
     wrong: list[str] = []
-    strange = sorted(set(given) - KNOWN)
+    strange = sorted(str(key) for key in set(given) - KNOWN)
     if strange:
         wrong.append("unknown key {0} (known: {1})".format(", ".join(strange), ", ".join(sorted(KNOWN))))
     said = {key: value for key, value in given.items() if value is not None and value != ""}
@@ -88,8 +96,7 @@ def settle(given: Mapping[str, Any], size: int) -> Policy:
         values[key] = _listed(key, said.get(key, []), wrong)
     values.update({key: str(said.get(key, "")) for key in TEXTS})
     values.update({key: str(said.get(key, False)).lower() in ("true", "yes", "1", "on") for key in FLAGS})
-    if values["max_bake_time"] < values["bake_time"]:
-        values["max_bake_time"] = values["bake_time"]
+    values["max_bake_time"] = max(values["max_bake_time"], values["bake_time"])
     ramp = _ramp(values.pop("ramp"), wrong)
     counts = {key: _count(key, said.get(key, default), size, wrong) for key, default in COUNTS.items()}
     if wrong:
@@ -108,7 +115,7 @@ def settle(given: Mapping[str, Any], size: int) -> Policy:
 def _number(key: str, value: Any, least: float, most: float, wrong: list[str]) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not least <= number <= most:
         wrong.append("{0} is {1!r}, but must be a number from {2:g} to {3:g}".format(key, value, least, most))
@@ -117,10 +124,16 @@ def _number(key: str, value: Any, least: float, most: float, wrong: list[str]) -
 
 
 def _listed(key: str, value: Any, wrong: list[str]) -> list[Any]:
+    kind = LISTS[key]
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, (list, tuple)):
         wrong.append("{0} is {1!r}, but must be a list".format(key, value))
+        return []
+    strange = [part for part in value if not isinstance(part, kind)]
+    if strange:
+        what = "names" if kind is str else "mappings"
+        wrong.append("{0} holds {1!r}, but must be a list of {2}".format(key, strange[0], what))
         return []
     return list(value)
 

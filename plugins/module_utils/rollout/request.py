@@ -55,8 +55,8 @@ def answer(request: Request, nodes: Iterable[Node], balancers: Iterable[Balancer
         return _resumed(request, nodes, policy, left, ledger)
     if left and request.mode == "start" and not policy.values["admit_drained"]:
         raise Refused(
-            "run {0} of pool {1} to {2} was left unfinished by {3}: -e action=resume goes on with it, rollback.yml takes "
-            "it back. Nothing was changed.".format(left.id, request.pool, left.release, left.owner)
+            "run {0} of pool {1} to {2} was left unfinished by {3}: -e action=resume goes on with it, rollback.yml "
+            "takes it back. Nothing was changed.".format(left.id, request.pool, left.release, left.owner)
         )
     release = request.release or (_before(request.pool, runs(ledger.records)) if request.mode == "rollback" else "")
     touched = left.touched() if left else []
@@ -142,5 +142,3 @@ def _before(pool: str, past: list[Run]) -> str:
             )
         )
     return releases[0]
-
-

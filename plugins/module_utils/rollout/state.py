@@ -14,15 +14,15 @@ from typing import Any
 
 from ..ledger.records import Record
 
-# Events that end a run.
-CLOSED = "run_closed"
+# Events that begin and end a run.
+OPENED, RESUMED, CLOSED = "run_opened", "run_resumed", "run_closed"
 # What a batch goes through, in this order.
 PHASES = ("draining", "changing", "admitting", "baking", "verified")
 
 
 @dataclass
 class Run:
-    """One rollout as the journal tells it.
+    """One rollout as the journal tells it. `supersedes`: the run whose servers it has taken over.
 
     `phases` holds the last phase of every batch that was begun (by index); `failed` the batch and the reason that
     ended the way forward; `reverting` the batches to take back, `reverted` those that are; `prior` what each server's
@@ -44,6 +44,7 @@ class Run:
     spent: dict[str, int] = field(default_factory=dict)
     outcome: str = ""
     reason: str = ""
+    supersedes: str = ""
 
     @property
     def open(self) -> bool:
@@ -71,7 +72,7 @@ class Run:
 
     def touched(self) -> list[str]:
         """Servers that may be out of traffic because of this run."""
-        return sorted({name for index in self.phases for name in self.batches[index]})
+        return sorted({*self.prior, *(name for index in self.phases for name in self.batches[index])})
 
 
 def runs(records: Iterable[Record]) -> list[Run]:
@@ -80,6 +81,10 @@ def runs(records: Iterable[Record]) -> list[Run]:
     for record in records:
         run = found.setdefault(record.run, Run(record.run))
         _apply(run, record)
+        if record.event == OPENED and run.supersedes in found:
+            # By the same record, so that no crash lies between the end of one run and the begin of the next.
+            before = found[run.supersedes]
+            before.outcome, before.reason = "superseded", "by run {0}".format(run.id)
     return list(found.values())
 
 
@@ -109,23 +114,15 @@ def load_seconds(records: Iterable[Record], key: str) -> list[float]:
 
 def _apply(run: Run, record: Record) -> None:
     data = record.data
-    if record.event in ("run_opened", "run_resumed"):
+    if record.event in (OPENED, RESUMED):
         run.owner = str(data.get("owner", ""))
-        if record.event == "run_opened":
-            run.plan = dict(data.get("plan", {}))
-            run.pool, run.release = str(run.plan.get("pool", "")), str(run.plan.get("release", ""))
-            run.opened = record.at
+        if record.event == OPENED:
+            _open(run, record)
     elif record.event in PHASES:
-        index = int(data["batch"])
-        if data.get("back"):
-            return
-        run.phases[index] = record.event
-        for name, prior in data.get("prior", {}).items():
-            run.prior.setdefault(name, prior)
-        for key, value in data.get("spent", {}).items():
-            run.spent[key] = int(value)
+        if not data.get("back"):
+            _phase(run, record)
     elif record.event == "failed":
-        run.failed = str(data.get("reason", "no reason given"))
+        run.failed = str(data.get("reason") or "no reason given")
         run.reverting = tuple(int(index) for index in data.get("reverting", ()))
     elif record.event == "reverted":
         run.reverted.append(int(data["batch"]))
@@ -133,3 +130,19 @@ def _apply(run: Run, record: Record) -> None:
         run.quarantined.update({str(name): str(why) for name, why in data.get("nodes", {}).items()})
     elif record.event == CLOSED:
         run.outcome, run.reason = str(data.get("outcome", "unknown")), str(data.get("reason", ""))
+
+
+def _open(run: Run, record: Record) -> None:
+    run.plan = dict(record.data.get("plan", {}))
+    run.pool, run.release = str(run.plan.get("pool", "")), str(run.plan.get("release", ""))
+    run.opened = record.at
+    run.supersedes = str(record.data.get("supersedes", ""))
+    run.prior = dict(record.data.get("prior", {}))
+
+
+def _phase(run: Run, record: Record) -> None:
+    run.phases[int(record.data["batch"])] = record.event
+    for name, prior in record.data.get("prior", {}).items():
+        run.prior.setdefault(name, prior)
+    for key, value in record.data.get("spent", {}).items():
+        run.spent[key] = int(value)

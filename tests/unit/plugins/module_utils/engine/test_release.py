@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.engine.release import (
     Release,
+    differences,
     parse_release,
     superseded,
 )
@@ -55,6 +57,15 @@ def test_release_json_comes_back_and_garbage_does_not():
     for text in ("", "[]", "{}", '{"command": 1, "running_metrics": []}'):
         with pytest.raises(Unreadable):
             parse_release(text)
+
+
+def test_metrics_come_back_and_a_release_from_before_they_were_known_is_read():
+    found = release(running_metrics=("running", "waiting"), progress_metrics=("tokens",))
+    assert parse_release(found.document()) == found
+    older = json.loads(found.document())
+    del older["progress_metrics"]
+    assert parse_release(json.dumps(older)).progress_metrics == ()
+    assert differences(found, parse_release(json.dumps(older))) == ["progress_metrics: ('tokens',) -> ()"]
 
 
 @given(st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 9)), st.sampled_from("abcdefgh"), st.integers(0, 4))

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import PlatformError, Unreadable
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.haproxy.records import (
-    Counters,
-    Worker,
+    Server,
     parse_servers,
     parse_workers,
 )
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -87,6 +86,7 @@ def test_a_cut_answer_is_an_error_and_never_a_missing_server(version, cut):
         parse_servers(stat, state[: min(cut, len(state) - 60)])
 
 
+@example("0\r0", "")
 @given(st.text(), st.text())
 def test_garbage_raises_only_our_errors(stat, state):
     for left, right in ((stat, state), ("# " + stat, "1\n# " + state)):
@@ -100,9 +100,26 @@ def test_garbage_raises_only_our_errors(stat, state):
         pass
 
 
-def test_counters_survive_a_reload():
-    before = Counters(worker=1, requests=1000, errors=5, downs=1)
-    assert Counters(1, 1300, 6, 1).since(before) == Counters(1, 300, 1, 0)
-    assert Counters(2, 40, 2, 0).since(before) == Counters(2, 40, 2, 0)
-    assert Counters(1, 7, 0, 0).since(before) == Counters(1, 7, 0, 0)
-    assert Worker(1, True) == Worker(1, True)
+COUNTED = Server(
+    backend="serving", name="gpu1", address="192.0.2.1:8000", admin=0, weight=100, initial_weight=100, status="UP",
+    check_status="L7OK", check_health=4, check_rise=2, check_fall=3, sessions=1, queue=0, last_change=9, check_downs=2,
+    total=1000, responses_5xx=5, connect_errors=3, response_errors=1, queue_ms=7, response_ms=120,
+)  # fmt: skip
+
+
+def test_counters_say_which_worker_counted():
+    assert COUNTED.errors == 9
+    assert COUNTED.counters(20) == {
+        "worker": 20,
+        "requests": 1000,
+        "errors": 9,
+        "downs": 2,
+        "response_ms": 120,
+        "queue_ms": 7,
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_recorded_counters_are_numbers(version):
+    for server in servers(version).values():
+        assert all(isinstance(value, int) and value >= 0 for value in server.counters(1).values())

@@ -4,15 +4,27 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.rollout.found import (
     found_balancers,
+    found_ledgers,
     found_nodes,
+    identities,
     status_table,
 )
 
 SERVER = {"state": "ready", "up": True, "status": "UP", "sessions": 3}
+RELEASES = {
+    "r1": {"model": "tiny", "artifact": {"name": "tiny.gguf", "sha256": "0123456789abcdef"}},
+    "r2": {"model": "tiny", "artifact": {"name": "tiny.gguf", "sha256": "fedcba9876543210"}},
+}
 HOSTVARS = {
-    "gpu1": {"model_server_pool": "serving", "platform_node": {"active": "r1", "running": True}},
+    "gpu1": {
+        "model_server_pool": "serving",
+        "platform_node": {"active": "r1", "running": True},
+        "model_server_releases": RELEASES,
+        "rack": "a",
+    },
     "gpu2": {"model_server_pool": "serving", "platform_node": {"unreachable": True, "msg": "no route"}},
     "gpu3": {"model_server_pool": "serving", "platform_node": {"failed": True, "msg": "systemctl is missing"}},
     "gpu4": {"model_server_pool": "serving"},
@@ -25,13 +37,47 @@ HOSTVARS = {
 
 def test_nodes_say_what_is_wrong_with_them():
     found = found_nodes(["gpu1", "gpu2", "gpu3", "gpu4", "gpu5"], HOSTVARS)
-    assert found[0] == {"name": "gpu1", "release": "r1", "problem": ""}
+    assert found[0] == {
+        "name": "gpu1",
+        "release": "r1",
+        "problem": "",
+        "domain": "",
+        "identities": {"r1": "tiny@r1-0123456789ab", "r2": "tiny@r2-fedcba987654"},
+    }
     assert [node["problem"] for node in found[1:]] == [
         "unreachable (no route)",
         "systemctl is missing",
         "was not looked at",
         "container is not running",
     ]
+
+
+def test_what_fails_together_is_a_variable_and_a_node_without_it_fails_alone():
+    found = found_nodes(["gpu1", "gpu2"], HOSTVARS, domain_key="rack")
+    assert [node["domain"] for node in found] == ["a", "gpu2"]
+
+
+@pytest.mark.parametrize("releases", [None, [], "r1", {"r1": None}, {"r1": {"model": "tiny"}}, {"r1": {"artifact": 3}}])
+def test_a_release_without_an_artifact_has_no_identity(releases):
+    assert identities(releases) == {}
+
+
+LEDGER = {"lease": {"fence": 1}, "journal": ["a line"], "torn": False}
+
+
+@pytest.mark.parametrize(
+    ("registered", "found"),
+    [
+        (dict(LEDGER, changed=False, invocation={}), LEDGER),
+        ({"results": [dict(LEDGER, item="other", torn=True), dict(LEDGER, item="serving")]}, LEDGER),
+        ({"results": [dict(LEDGER, item="other")]}, {"failed": True, "msg": "gave no answer"}),
+        ({"results": [{"item": "serving", "failed": True, "msg": "damaged"}]}, {"failed": True, "msg": "damaged"}),
+        ({"unreachable": True, "msg": "no route"}, {"failed": True, "msg": "unreachable (no route)"}),
+        (None, {"failed": True, "msg": "was not looked at"}),
+    ],
+)
+def test_ledgers_are_those_of_the_pool(registered, found):
+    assert found_ledgers(["lb1"], {"lb1": {"platform_ledger": registered}}, "serving") == {"lb1": found}
 
 
 def test_balancers_say_what_is_wrong_with_them():

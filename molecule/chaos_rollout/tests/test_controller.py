@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller dies, sleeps, or is not alone."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.chaos import story
+from tests.chaos.controller import Controller
+
+PHASES = ("draining", "changing", "admitting", "baking", "verified")
+SOME = (("draining 1", "resume"), ("changing 2", "rollback"), ("baking 1", "resume"))
+ALL = tuple(
+    (transition, way)
+    for way in ("resume", "rollback")
+    for transition in ("run_opened", *(f"{phase} {batch}" for batch in (1, 2, 3) for phase in PHASES))
+)
+
+
+@pytest.mark.parametrize(("transition", "way"), ALL if story.WHOLE else SOME)
+def test_killed_after_a_transition_another_controller_goes_on(lab, nodes, tmp_path, transition, way):
+    with story.load(lab, tmp_path) as load:
+        with Controller(lab, tmp_path / "first", *story.DEPLOY, "-e", "release=r2", *story.QUICK) as first:
+            assert first.reaches(transition), first.output()[-3000:]
+        after = (*story.DEPLOY, "-e", "action=resume") if way == "resume" else story.ROLLBACK
+        time.sleep(11)
+        with Controller(lab, tmp_path / "second", *after, *story.QUICK) as second:
+            assert second.end() == 0, second.output()[-3000:]
+        result = load.stop()
+    assert story.lost(result) == (0, 0), story.samples(result)
+    assert set(story.releases(lab, nodes)) == {"r2" if way == "resume" else "r1"}
+    assert story.settled(lab) == []
+
+
+def test_what_a_dead_controller_drained_comes_back_by_itself(lab, nodes, tmp_path):
+    with story.load(lab, tmp_path) as load:
+        with Controller(lab, tmp_path / "first", *story.DEPLOY, "-e", "release=r2", *story.QUICK) as first:
+            assert first.reaches("admitting 1"), first.output()[-3000:]
+        assert story.settled(lab, 90) == []
+        result = load.stop()
+    assert story.lost(result) == (0, 0), story.samples(result)
+
+
+def test_two_controllers_at_once_exactly_one_proceeds(lab, nodes, tmp_path):
+    arguments = (*story.DEPLOY, "-e", "release=r2", *story.QUICK)
+    with (
+        Controller(lab, tmp_path / "a", *arguments) as one,
+        Controller(lab, tmp_path / "b", *arguments) as other,
+    ):
+        ends = [one.end(), other.end()]
+        assert sorted(value == 0 for value in ends) == [False, True], one.output()[-2000:] + other.output()[-2000:]
+        loser = one if ends[0] else other
+        assert "is held by" in loser.last_line() or "came in between" in loser.last_line()
+    assert set(story.releases(lab, nodes)) == {"r2"}
+    assert story.settled(lab) == []
+
+
+def test_a_controller_that_slept_past_its_lease_is_refused(lab, nodes, tmp_path):
+    with story.load(lab, tmp_path) as load:
+        with Controller(lab, tmp_path / "sleeper", *story.DEPLOY, "-e", "release=r2", *story.QUICK) as sleeper:
+            assert sleeper.reaches("baking 1"), sleeper.output()[-3000:]
+            sleeper.signal(signal.SIGSTOP)
+            time.sleep(12)
+            with Controller(lab, tmp_path / "next", *story.DEPLOY, "-e", "action=resume", *story.QUICK) as following:
+                assert following.end() == 0, following.output()[-3000:]
+            sleeper.signal(signal.SIGCONT)
+            assert sleeper.end() != 0
+            assert "lease" in sleeper.last_line(), sleeper.last_line()
+        result = load.stop()
+    assert story.lost(result) == (0, 0), story.samples(result)
+    assert set(story.releases(lab, nodes)) == {"r2"}
+    assert story.settled(lab) == []

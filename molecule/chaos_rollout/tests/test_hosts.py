@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts die while a rollout needs them: nodes, balancers, ledger hosts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos import story
+from tests.chaos.controller import Controller
+
+DEPLOY = (*story.DEPLOY, "-e", "release=r2", *story.QUICK)
+NODE_DIES = ("draining 1", "changing 1", "baking 1")
+BALANCER_DIES = ("draining 1", "changing 1", "admitting 1", "baking 1")
+
+
+@pytest.mark.parametrize("transition", NODE_DIES if story.WHOLE else NODE_DIES[1:2])
+def test_a_node_that_dies_is_quarantined_and_the_rollout_stops(lab, nodes, tmp_path, transition):
+    with Controller(lab, tmp_path / "run", *DEPLOY, "-e", "healthy_deadline=20") as run:
+        assert run.reaches(transition), run.output()[-3000:]
+        lab.kill("gpu1")
+        assert run.end() != 0
+    assert "gpu1 is quarantined" in run.last_line(), run.last_line()
+    assert {entry.split()[0] for entry in story.out_of_traffic(lab)} == {"gpu1"}
+    assert set(story.releases(lab, nodes[1:])) == {"r1"}
+
+
+@pytest.mark.parametrize("transition", BALANCER_DIES if story.WHOLE else BALANCER_DIES[2:3])
+@pytest.mark.parametrize("balancer", story.BALANCERS if story.WHOLE else story.BALANCERS[1:])
+def test_a_balancer_that_dies_stops_the_rollout_before_the_next_drain(lab, nodes, tmp_path, transition, balancer):
+    with story.load(lab, tmp_path) as load:
+        with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+            assert run.reaches(transition), run.output()[-3000:]
+            lab.kill(balancer)
+            assert run.end() != 0
+        result = load.stop()
+    assert balancer in run.last_line(), run.last_line()
+    assert "draining 2" not in run.transitions()
+    if balancer == "lb2":
+        assert story.lost(result) == (0, 0), story.samples(result)
+    lab.start(balancer)
+    # What the balancer had drained when it died comes back by its own timer, with proof.
+    assert story.settled(lab, 90) == []
+
+
+def test_a_ledger_host_that_is_gone_does_not_stop_a_rollout_and_is_repaired(lab, nodes, tmp_path):
+    lab.kill("witness1")
+    with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+        assert run.end() == 0, run.output()[-3000:]
+    lab.start("witness1")
+    with Controller(lab, tmp_path / "back", *story.ROLLBACK, *story.QUICK) as back:
+        assert back.end() == 0, back.output()[-3000:]
+    journals = {
+        host: lab.exec(host, ["cat", "/var/lib/steadfast/ledger/serving/journal"]).stdout
+        for host in (*story.BALANCERS, "witness1")
+    }
+    assert len(set(journals.values())) == 1
+
+
+def test_two_ledger_hosts_gone_is_refused_before_anything_is_changed(lab, nodes, tmp_path):
+    for host in ("witness1", "lb1"):
+        lab.exec(host, ["mv", "/var/lib/steadfast/ledger/serving", "/var/lib/steadfast/ledger/serving.away"])
+        lab.exec(host, ["touch", "/var/lib/steadfast/ledger/serving"])
+    try:
+        with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+            assert run.end() != 0
+        assert "1 of 3 ledger hosts can be read, 2 are needed" in run.last_line(), run.last_line()
+        assert set(story.releases(lab, nodes)) == {"r1"}
+    finally:
+        for host in ("witness1", "lb1"):
+            lab.exec(host, ["rm", "/var/lib/steadfast/ledger/serving"])
+            lab.exec(host, ["mv", "/var/lib/steadfast/ledger/serving.away", "/var/lib/steadfast/ledger/serving"])
+
+
+def test_haproxy_reloaded_by_hand_in_the_middle_of_a_drain(lab, nodes, tmp_path):
+    with story.load(lab, tmp_path) as load:
+        with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+            for batch in (1, 2):
+                assert run.reaches(f"draining {batch}"), run.output()[-3000:]
+                for balancer in story.BALANCERS:
+                    lab.exec(balancer, ["systemctl", "reload", "haproxy"])
+            assert run.end() == 0, run.output()[-3000:]
+        result = load.stop()
+    assert story.lost(result) == (0, 0), story.samples(result)
+    assert set(story.releases(lab, nodes)) == {"r2"}

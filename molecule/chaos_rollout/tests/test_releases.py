@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Releases that misbehave are stopped at the canary, and the screen's last line says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos import releases, story
+from tests.chaos.controller import Controller
+
+# Release, what the last line says, more arguments, and whether its users may have met the fault before it was stopped.
+SOME = (
+    ("r3-broken", "does not serve", (), False),
+    ("bad-name", "should serve 'tiny@bad-name", (), False),
+    ("bad-garbage", "does not serve", (), False),
+    ("bad-errors", "errors: ", (), True),
+    ("bad-slow", "latency: ", (), True),
+)
+MORE = (
+    ("bad-hang", "made no token", ("-e", "bake_time=40", "-e", "stall_seconds=10"), True),
+    ("bad-die", "died and was started anew", ("-e", "bake_time=40"), True),
+)
+
+
+@pytest.mark.parametrize(("release", "reason", "more", "met"), [*SOME, *MORE] if story.WHOLE else SOME)
+def test_a_bad_release_is_stopped_at_the_canary(lab, nodes, tmp_path, release, reason, more, met):
+    releases.install(lab, nodes)
+    variables = releases.write_variables(tmp_path / "releases.json")
+    with story.load(lab, tmp_path, rate=100) as load:
+        arguments = ("-e", f"@{variables}", "-e", f"release={release}", "-e", "bake_time=30", *more)
+        with Controller(lab, tmp_path / "run", *story.DEPLOY, *arguments) as run:
+            assert run.end() != 0
+        result = load.stop()
+    assert reason in run.last_line(), run.last_line()
+    assert "stopped at gpu1" in run.last_line()
+    assert "is back in traffic on r1" in run.last_line()
+    assert not [name for name in run.transitions() if name.endswith(" 2")]
+    assert set(story.releases(lab, nodes)) == {"r1"}
+    assert story.settled(lab) == []
+    if not met:
+        assert story.lost(result) == (0, 0), story.samples(result)

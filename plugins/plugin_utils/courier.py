@@ -1,0 +1,134 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries one of this collection's modules to a host without the weight of Ansible's own module library.
+
+A rollout asks small questions often, and compiling Ansible's library for each takes longer than the question (make
+bench-courier measures it). The module is the same file that Ansible runs; here it meets a stand-in for AnsibleModule
+that takes arguments which this collection's own code made. The host needs Python and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from functools import lru_cache
+from pathlib import Path
+
+PLUGINS = Path(__file__).resolve().parent.parent
+NAMESPACE = "steadfast.ai_platform."
+PACKAGE = "steadfast_courier"
+# Before the answer, so that what a login shell prints is told from it.
+MARK = "steadfast-courier-answer:"
+
+BOOT = r'''
+import base64, importlib.abc, importlib.util, json, subprocess, sys, types, zlib
+PARCEL = json.loads(zlib.decompress(base64.b64decode("@PARCEL@")))
+SOURCES, PACKAGE, MARK = PARCEL["sources"], PARCEL["package"], PARCEL["mark"]
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path=None, target=None):
+        if name in SOURCES:
+            return importlib.util.spec_from_loader(name, self)
+        if name.startswith(PACKAGE) and any(other.startswith(name + ".") for other in SOURCES):
+            return importlib.util.spec_from_loader(name, self, is_package=True)
+
+    def exec_module(self, module):
+        if module.__name__ in SOURCES:
+            exec(compile(SOURCES[module.__name__], module.__name__, "exec"), module.__dict__)
+
+
+def answer(result):
+    print(MARK + json.dumps(result))
+    sys.exit(0)
+
+
+KINDS = {"int": int, "float": float, "str": str, "path": str, "bool": lambda value: str(value).lower() in ("true", "1", "yes")}
+
+
+class AnsibleModule:
+    def __init__(self, argument_spec, supports_check_mode=False, required_if=()):
+        self.check_mode = False
+        self.params = {}
+        strange = sorted(set(PARCEL["arguments"]) - set(argument_spec))
+        if strange:
+            self.fail_json(msg="Unsupported parameters: " + ", ".join(strange))
+        for name, spec in argument_spec.items():
+            value = PARCEL["arguments"].get(name, spec.get("default"))
+            if value is None and spec.get("required"):
+                self.fail_json(msg="missing required arguments: " + name)
+            kind = KINDS.get(spec.get("type", "str"))
+            self.params[name] = kind(value) if kind and value is not None else value
+
+    def run_command(self, argv):
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        return done.returncode, done.stdout, done.stderr
+
+    def exit_json(self, **result):
+        answer(dict({"changed": False}, **result))
+
+    def fail_json(self, msg, **result):
+        answer(dict(result, failed=True, msg=msg))
+
+
+for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["ansible.module_utils.basic"].AnsibleModule = AnsibleModule
+sys.meta_path.insert(0, Finder())
+importlib.import_module(PACKAGE + ".modules." + PARCEL["module"]).main()
+'''
+
+
+def carries(module):
+    """True for a module of this collection."""
+    return module.startswith(NAMESPACE)
+
+
+def parcel(module, arguments):
+    """The program for the host's Python, to be given on its standard input."""
+    name = module[len(NAMESPACE) :]
+    content = {
+        "package": PACKAGE,
+        "mark": MARK,
+        "module": name,
+        "arguments": arguments,
+        "sources": {**_library(), PACKAGE + ".modules." + name: _source("modules", name + ".py")},
+    }
+    packed = base64.b64encode(zlib.compress(json.dumps(content).encode())).decode()
+    return "import importlib\n" + BOOT.replace("@PARCEL@", packed)
+
+
+def opened(result):
+    """What the module answered, out of the result of a command. Without an answer: a failure that says what was there."""
+    for line in str(result.get("stdout", "")).splitlines():
+        before, mark, body = line.partition(MARK)
+        if mark and not before:
+            try:
+                return json.loads(body)
+            except ValueError:
+                break
+    # As Ansible says it when a module did not answer.
+    return {
+        "failed": True,
+        "msg": "MODULE FAILURE: no answer",
+        "module_stdout": str(result.get("stdout", ""))[:2000],
+        "module_stderr": str(result.get("stderr", ""))[-2000:],
+        "rc": result.get("rc"),
+    }
+
+
+@lru_cache(maxsize=1)
+def _library():
+    """Every file of module_utils under its name on the host."""
+    root = PLUGINS / "module_utils"
+    return {
+        ".".join((PACKAGE, "module_utils", *path.relative_to(root).with_suffix("").parts)): path.read_text("utf-8")
+        for path in sorted(root.rglob("*.py"))
+        if path.name != "__init__.py"
+    }
+
+
+@lru_cache(maxsize=None)
+def _source(*parts):
+    return PLUGINS.joinpath(*parts).read_text("utf-8")

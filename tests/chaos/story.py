@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the stories of chaos share: a lab under load, what its servers say, and what became of every request."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.lab.containers import Lab
+from tests.lab.load import LoadRun
+from tests.lab.load_loop import Plan
+
+DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
+ROLLBACK = ("playbooks/rollback.yml", "-e", "pool=serving")
+# Short, so that a case takes a minute: 60 requests of a batch are judged after 3 s.
+QUICK = ("-e", "bake_time=3", "-e", "min_requests=60", "-e", "lease_ttl=10")
+BALANCERS = ("lb1", "lb2")
+# The whole list, as `make chaos` runs it; `make test` takes what proves most in little time.
+WHOLE = os.environ.get("STEADFAST_CHAOS") == "whole"
+
+ASK = """
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(5)
+s.connect('/run/haproxy-master.sock')
+s.sendall(b'@1 show servers state serving\\n')
+s.shutdown(1)
+print(b''.join(iter(lambda: s.recv(65536), b'')).decode())
+"""
+
+
+def nodes(lab: Lab) -> tuple[str, ...]:
+    """The pool's model servers."""
+    return tuple(host.name for host in lab.hosts.values() if "serving" in host.groups)
+
+
+def releases(lab: Lab, names: tuple[str, ...]) -> list[str]:
+    """The active release of each node."""
+    return [lab.exec(n, ["readlink", "/srv/models/serving/current"]).stdout.strip().rpartition("/")[2] for n in names]
+
+
+def out_of_traffic(lab: Lab) -> list[str]:
+    """Servers that a balancer has out of traffic, as `gpu1 at lb1: 1`."""
+    found = []
+    for balancer in BALANCERS:
+        for line in lab.exec(balancer, ["python3", "-c", ASK]).stdout.splitlines():
+            words = line.split()
+            if len(words) > 8 and words[1] == "serving" and words[6] != "0":
+                found.append(f"{words[3]} at {balancer}: {words[6]}")
+    return found
+
+
+def closed(lab: Lab) -> bool:
+    """Whether the newest run came to an end, as the preferred balancer's journal has it."""
+    journal = lab.exec("lb1", ["cat", "/var/lib/steadfast/ledger/serving/journal"], check=False).stdout
+    lines = journal.splitlines()
+    return not lines or '"event":"run_closed"' in lines[-1]
+
+
+def settled(lab: Lab, seconds: float = 60) -> list[str]:
+    """Wait until nothing is out of traffic; what still is after so long."""
+    end = time.monotonic() + seconds
+    while (left := out_of_traffic(lab)) and time.monotonic() < end:
+        time.sleep(1)
+    return left
+
+
+def load(lab: Lab, folder: Path, rate: float = 60, streams: int = 4) -> LoadRun:
+    """Clients that send until they are stopped."""
+    plan = Plan(url=f"http://{lab.virtual_ip}:8080", name="chaos", rate=rate, streams=streams, model="tiny")
+    return LoadRun(plan, folder / "load.json", folder / "load.log")
+
+
+def lost(result: dict[str, Any]) -> tuple[int, int]:
+    """Requests that failed, and streams that were cut."""
+    return result["requests"]["failed"], result["streams"]["cut"]
+
+
+def samples(result: dict[str, Any]) -> str:
+    """What some of the lost ones met, for a message."""
+    return json.dumps(result["samples"])[:1500]

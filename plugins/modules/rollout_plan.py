@@ -68,9 +68,9 @@ EXAMPLES = r"""
     pool: serving
     release: r2
     policy: {max_parallel: 1, bake_time: 30}
-    nodes: "{{ groups['serving'] | steadfast.ai_platform.found_nodes(hostvars) }}"
-    balancers: "{{ groups['load_balancers'] | steadfast.ai_platform.found_balancers(hostvars, 'serving') }}"
-    ledgers: "{{ groups['ledger_hosts'] | steadfast.ai_platform.found_ledgers(hostvars, 'serving') }}"
+    nodes: "{{ platform.nodes }}"
+    balancers: "{{ platform.balancers }}"
+    ledgers: "{{ platform.ledgers }}"
 """
 
 RETURN = r"""

@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action rollout_look: documented in plugins/modules/rollout_look.py."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.errors import PlatformError
+from ..module_utils.ledger.quorum import copy_from, settle
+from ..module_utils.rollout.explain import explain
+from ..module_utils.rollout.found import found_balancers, found_ledgers, found_nodes, status_table
+from ..plugin_utils.crew import NAMESPACE
+from ..plugin_utils.fleet import Fleet
+
+HOSTS = {"type": "list", "elements": "str", "required": True}
+ARGUMENTS = {
+    "nodes": HOSTS,
+    "balancers": HOSTS,
+    "ledger_hosts": {"type": "list", "elements": "str", "default": []},
+    "pool": {"type": "str", "default": ""},
+    "domain_key": {"type": "str", "default": ""},
+}
+# Variables of a node that say what it should run.
+DECLARED = ("model_server_pool", "model_server_releases")
+
+
+class ActionModule(ActionBase):
+    """Looks at all hosts of the platform at once."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        """Look, and put what was seen in order."""
+        super().run(tmp, task_vars)
+        _spec, arguments = self.validate_argument_spec(ARGUMENTS)
+        hostvars = task_vars["hostvars"]
+        fleet = Fleet(self, task_vars)
+        pools = self._pools(arguments, hostvars)
+        seen = self._seen(fleet, arguments, hostvars)
+        for pool in pools:
+            calls = {"pool": pool}
+            for host, result in fleet.everywhere(
+                arguments["ledger_hosts"], NAMESPACE + "rollout_ledger_info", calls
+            ).items():
+                seen[host].setdefault("platform_ledger", {"results": []})["results"].append(dict(result, item=pool))
+        fleet.close()
+        ledgers = {pool: found_ledgers(arguments["ledger_hosts"], seen, pool) for pool in pools}
+        hosts = {"nodes": arguments["nodes"], "balancers": arguments["balancers"]}
+        return {
+            "changed": False,
+            "nodes": found_nodes(arguments["nodes"], seen, arguments["domain_key"]),
+            "balancers": found_balancers(arguments["balancers"], seen, pools[0]) if pools else [],
+            "ledgers": ledgers.get(arguments["pool"], {}),
+            "table": status_table(hosts, seen),
+            "history": "\n\n".join(self._history(pool, found) for pool, found in ledgers.items()),
+        }
+
+    @staticmethod
+    def _pools(arguments, hostvars):
+        named = [arguments["pool"]] if arguments["pool"] else []
+        return named or sorted({str(hostvars[node].get("model_server_pool", "")) for node in arguments["nodes"]} - {""})
+
+    @staticmethod
+    def _seen(fleet, arguments, hostvars):
+        """For each host what its modules said, beside the variables that say what it should run."""
+        calls, keys = {}, (*DECLARED, *filter(None, [arguments["domain_key"]]))
+        for node in arguments["nodes"]:
+            values = hostvars[node]
+            pool, root = values.get("model_server_pool", ""), values.get("model_server_root")
+            options = {"pool": pool, "unit": "model-server-{0}.service".format(pool), **({"root": root} if root else {})}
+            calls[node] = (NAMESPACE + "model_release_info", options)
+        for balancer in arguments["balancers"]:
+            socket = hostvars[balancer].get("load_balancer_master_socket")
+            calls[balancer] = (NAMESPACE + "haproxy_info", {"socket": socket} if socket else {})
+        results = fleet.run(calls)
+        addresses = {name: hostvars[name].get("load_balancer_virtual_ip") or {} for name in arguments["balancers"]}
+        vips = fleet.run(
+            {
+                name: (NAMESPACE + "vip_info", {"address": virtual["address"]})
+                for name, virtual in addresses.items()
+                if virtual
+            }
+        )
+        seen = {name: {} for name in (*calls, *arguments["ledger_hosts"])}
+        for node in arguments["nodes"]:
+            declared = {key: hostvars[node][key] for key in keys if key in hostvars[node]}
+            seen[node].update(declared, platform_node=results[node])
+        for name in arguments["balancers"]:
+            seen[name].update(platform_balancer=results[name], platform_vip=vips.get(name))
+        return seen
+
+    @staticmethod
+    def _history(pool, found):
+        try:
+            return explain(pool, settle({host: copy_from(result) for host, result in found.items()}).records)
+        except PlatformError as error:
+            return "{0}: {1}".format(pool, error.message)

@@ -1,6 +1,6 @@
 # The areas of tests/checks, one line each; the Makefile includes this file.
 
-.PHONY: lint unit sanity docs build molecule test
+.PHONY: lint unit sanity docs build molecule chaos test
 
 lint: venv ## Lint YAML, roles, playbooks and Python, types included
 	@$(CHECKS) lint
@@ -14,7 +14,9 @@ build: venv ## Build the collection into build/ and look into the package
 	@$(CHECKS) build
 molecule: setup ## Every role's scenario and the stories, on a lab of their own
 	@$(CHECKS) molecule
-test: setup ## Everything above, with one summary at the end
+chaos: setup ## The whole list of faults against a rollout; hours
+	@$(CHECKS) chaos
+test: setup ## Everything above but chaos, with one summary at the end
 	@$(CHECKS) all
 
 CHECKS = $(or $(PYTHON),.venv/bin/python) -m tests.checks

@@ -69,7 +69,11 @@ class ActionModule(ActionBase):
         for node in arguments["nodes"]:
             values = hostvars[node]
             pool, root = values.get("model_server_pool", ""), values.get("model_server_root")
-            options = {"pool": pool, "unit": "model-server-{0}.service".format(pool), **({"root": root} if root else {})}
+            options = {
+                "pool": pool,
+                "unit": "model-server-{0}.service".format(pool),
+                **({"root": root} if root else {}),
+            }
             calls[node] = (NAMESPACE + "model_release_info", options)
         for balancer in arguments["balancers"]:
             socket = hostvars[balancer].get("load_balancer_master_socket")

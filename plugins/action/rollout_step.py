@@ -88,10 +88,11 @@ class ActionModule(ActionBase):
         steps = Steps(self, task_vars, arguments["run"])
         failure = arguments["failure"]
         index, reason = int(failure.get("batch") or 0), str(failure.get("msg") or "see the failed task above")
-        back = steps.fail(index, reason, failure.get("verdicts") or [])
-        lost = steps.take_back(back)
-        message = self._ending(steps, index, reason, back, lost)
-        steps.close("failed" if lost else "reverted" if back else "stopped", reason)
+        left = steps.fail(index, reason, failure.get("verdicts") or [])
+        index = max(left.reverting, default=index)
+        lost = steps.take_back(left)
+        message = self._ending(steps, index, reason, left.reverting, lost)
+        steps.close("failed" if lost else "reverted" if left.reverting else "stopped", reason)
         written = report.write(steps.events.path, steps.events.folder)
         return {"failed": True, "msg": message, "quarantined": lost, "report": written}
 
@@ -117,7 +118,7 @@ class ActionModule(ActionBase):
             before = sorted({str(plan["previous"][name]) for number in back for name in plan["batches"][number]})
             words += " {0} is back in traffic on {1}.".format(names, ", ".join(before))
         for node, why in sorted(lost.items()):
-            words += " {0} is quarantined, out of traffic: {1}.".format(node, why.rstrip("."))
+            words += " {0} did not come back and needs you: {1}.".format(node, why.rstrip("."))
         if not back:
             words += " Nothing was taken back, as the policy says; run {0} can be rolled back.".format(steps.run["id"])
         return words

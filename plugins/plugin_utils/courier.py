@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Carries one of this collection's modules to a host without the weight of Ansible's own module library.
 
-A rollout asks small questions often, and compiling Ansible's library for each takes longer than the question (make
-bench-courier measures it). The module is the same file that Ansible runs; here it meets a stand-in for AnsibleModule
+A rollout asks small questions often, and unpacking and compiling Ansible's library for each takes longer than the
+question. The module is the same file that Ansible runs; here it meets a stand-in for AnsibleModule
 that takes arguments which this collection's own code made. The host needs Python and nothing else.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 PLUGINS = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ PACKAGE = "steadfast_courier"
 # Before the answer, so that what a login shell prints is told from it.
 MARK = "steadfast-courier-answer:"
 
-BOOT = r'''
+BOOT = r"""
 import base64, importlib.abc, importlib.util, json, subprocess, sys, types, zlib
 PARCEL = json.loads(zlib.decompress(base64.b64decode("@PARCEL@")))
 SOURCES, PACKAGE, MARK = PARCEL["sources"], PARCEL["package"], PARCEL["mark"]
@@ -44,7 +44,8 @@ def answer(result):
     sys.exit(0)
 
 
-KINDS = {"int": int, "float": float, "str": str, "path": str, "bool": lambda value: str(value).lower() in ("true", "1", "yes")}
+KINDS = {"int": int, "float": float, "str": str, "path": str}
+KINDS["bool"] = lambda value: str(value).lower() in ("true", "1", "yes", "on")
 
 
 class AnsibleModule:
@@ -77,7 +78,7 @@ for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
 sys.modules["ansible.module_utils.basic"].AnsibleModule = AnsibleModule
 sys.meta_path.insert(0, Finder())
 importlib.import_module(PACKAGE + ".modules." + PARCEL["module"]).main()
-'''
+"""
 
 
 def carries(module):
@@ -100,7 +101,7 @@ def parcel(module, arguments):
 
 
 def opened(result):
-    """What the module answered, out of the result of a command. Without an answer: a failure that says what was there."""
+    """What the module answered, out of the result of a command; without an answer, a failure that says what was there."""
     for line in str(result.get("stdout", "")).splitlines():
         before, mark, body = line.partition(MARK)
         if mark and not before:
@@ -129,6 +130,6 @@ def _library():
     }
 
 
-@lru_cache(maxsize=None)
+@cache
 def _source(*parts):
     return PLUGINS.joinpath(*parts).read_text("utf-8")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..module_utils.errors import PlatformError, Unreadable
+from ..module_utils.errors import PlatformError, Refused, Unreadable
 from ..module_utils.rollout.found import problem
 
 NAMESPACE = "steadfast.ai_platform."
@@ -165,7 +165,8 @@ class Crew:
         bad = {name: self._reason(result) for name, result in results.items() if self._reason(result)}
         silent = [name for name in bad if _silent(results[name])]
         if bad and (len(silent) < len(bad) or len(silent) == len(results)):
-            raise PlatformError("; ".join("{0}: {1}".format(*item) for item in sorted(bad.items())), hosts=bad)
+            kind = Refused if all("min_available" in results[name] for name in bad) else PlatformError
+            raise kind("; ".join("{0}: {1}".format(*item) for item in sorted(bad.items())), hosts=bad)
         self.absent += [name for name in silent if name not in self.absent]
         return {name: result for name, result in results.items() if name not in silent}
 

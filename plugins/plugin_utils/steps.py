@@ -98,28 +98,33 @@ class Steps:
                 if cut:
                     self._tell("draining", index, "waiting", gate="drain", numbers={"cut": cut}, left_s=0)
 
-    def change(self, index, back=False):
+    def change(self, index):
         """Switch every node of the batch to the release, and prove it there; the seconds that it took are kept."""
-        batch = self.plan["batches"][index]
-        wanted = {node: self.plan["previous"][node] if back else self.plan["release"] for node in batch}
+        release = self.plan["release"]
+        troubles = self._switch(index, dict.fromkeys(self.plan["batches"][index], release))
+        if troubles:
+            raise PlatformError("; ".join("{0}: {1}".format(*item) for item in sorted(troubles.items())))
+
+    def _switch(self, index, wanted, back=False):
+        """Switch nodes to releases at once; the reason for each that did not."""
         self._phase("changing", index, back=back)
         with self._alive():
             results = self.crew.activate(wanted)
-        troubles = {node: problem(result, "proof") for node, result in results.items()}
-        troubles = {node: results[node].get("msg") or why for node, why in troubles.items() if why}
-        if troubles:
-            raise PlatformError("; ".join("{0}: {1}".format(*item) for item in sorted(troubles.items())))
         self.run["loads"] = {
             node: result["seconds_to_ready"] for node, result in results.items() if "seconds_to_ready" in result
         }
+        troubles = {node: problem(result, "proof") for node, result in results.items()}
+        return {node: results[node].get("msg") or why for node, why in troubles.items() if why}
 
-    def admit(self, index, back=False):
+    def admit(self, index):
         """Bring the batch back by probation, at the first weight of the ramp."""
+        self._admit(index, self.plan["batches"][index], self.policy["ramp"][0])
+
+    def _admit(self, index, servers, share, back=False):
         loads = {} if back else self._load_keys(self.run["loads"])
         self._phase("admitting", index, back=back, load_seconds=loads)
-        share = 100 if back else self.policy["ramp"][0]
         with self._alive():
-            self.crew.admit(self._weights(index, share))
+            self.crew.admit(self._weights(servers, share))
 
     def bake(self, index):
         """Watch the batch until the gates have a verdict. Raises PlatformError with the reasons unless it is a pass."""
@@ -134,7 +139,7 @@ class Steps:
                 lambda event, **data: self._tell("baking", index, event, **data),
             )
             ramp = [
-                lambda share=share: self.crew.admit(self._weights(index, share)) for share in self.policy["ramp"][1:]
+                lambda share=share: self.crew.admit(self._weights(batch, share)) for share in self.policy["ramp"][1:]
             ]
             worst, verdicts = watcher.watch(ramp, self.policy["bake_time"], self.policy["max_bake_time"], beat.check)
             verdicts += self._load_gates(self.run["loads"])
@@ -156,14 +161,16 @@ class Steps:
     # --- The way back -------------------------------------------------------------------------------------------
 
     def fail(self, index, reason, verdicts=()):
-        """Record the failure and what will be taken back for it. Returns the batches, newest first."""
+        """Record the failure and what will be taken back for it. Returns the run as the journal has it then."""
         # Whatever the failed step was about to write, nothing may be said twice under one number.
         left = unfinished(self.journal.retake().records)
         if left is not None and left.failed:
-            back = left.backward()
-        else:
-            back = to_revert(left, index, self.policy["on_failure"]) if left is not None else ()
-            self.journal.write("failed", batch=index, reason=reason, reverting=list(back), verdicts=_short(verdicts))
+            index = max(left.reverting, default=index)
+        elif left is not None:
+            left.reverting = to_revert(left, index, self.policy["on_failure"])
+            self.journal.write(
+                "failed", batch=index, reason=reason, reverting=list(left.reverting), verdicts=_short(verdicts)
+            )
         self.events.emit(
             "phase",
             batch=index + 1,
@@ -172,35 +179,53 @@ class Steps:
             phase="failed",
             detail=reason,
         )
-        return sorted(back, reverse=True)
+        return left
 
-    def take_back(self, indexes):
-        """Bring batches back to the release from before, by the same steps. Returns what had to be quarantined."""
+    def take_back(self, left):
+        """Bring batches back to the release from before, by the same steps, newest first. Returns what did not come."""
         lost = {}
-        for index in indexes:
-            batch = self.plan["batches"][index]
+        for index in left.backward():
             self._emit_phase("reverting", index)
-            try:
-                self._back(index, batch)
-            except PlatformError as error:
-                lost.update(dict.fromkeys(batch, error.message))
-                self.crew.isolate(batch)
-                self.journal.write("quarantined", nodes=dict.fromkeys(batch, error.message))
-                self._emit_phase("quarantined", index, error.message)
-                continue
-            self.journal.write("reverted", batch=index)
-            self._emit_phase("reverted", index)
+            gone = self._back(index, left.phases.get(index))
+            if gone:
+                self.journal.write("quarantined", nodes=gone)
+                self._emit_phase("quarantined", index, "; ".join("{0}: {1}".format(*item) for item in gone.items()))
+            if len(gone) < len(self.plan["batches"][index]):
+                self.journal.write("reverted", batch=index)
+                self._emit_phase("reverted", index)
+            lost.update(gone)
         return lost
 
-    def _back(self, index, batch):
-        nothing = [node for node in batch if not self.plan["previous"][node]]
-        if nothing:
-            raise PlatformError("{0} had no release before".format(", ".join(nothing)))
+    def _back(self, index, phase):
+        """One batch; the nodes that did not come back, each with its reason. They stay out of traffic."""
+        batch = self.plan["batches"][index]
+        try:
+            # What was only drained needs no drain to come back.
+            if phase != "draining":
+                self._leave(batch)
+        except Refused as error:
+            return dict.fromkeys(batch, "left as it is, in traffic: {0}".format(error.message))
+        except PlatformError as error:
+            self.crew.isolate(batch)
+            return dict.fromkeys(batch, error.message)
+        lost = {node: "it had no release before" for node in batch if not self.plan["previous"][node]}
+        lost.update(self._switch(index, {n: self.plan["previous"][n] for n in batch if n not in lost}, back=True))
+        good = [node for node in batch if node not in lost]
+        try:
+            if good:
+                self._admit(index, good, 100, back=True)
+        except PlatformError as error:
+            lost.update(dict.fromkeys(good, error.message))
+        if lost:
+            self.crew.isolate(list(lost))
+        return lost
+
+    def _leave(self, batch):
+        """Out of traffic for the way back; refused, and nothing changed, where the capacity floor forbids it."""
         with self._alive():
-            self.crew.drain(self.crew.present()[:-1], batch, 0)
+            for balancer in self.crew.present():
+                self.crew.drain([balancer], batch, self.plan["min_available"])
             self.crew.park(batch, "continue")
-        self.change(index, back=True)
-        self.admit(index, back=True)
 
     # --- Small things -------------------------------------------------------------------------------------------
 
@@ -244,10 +269,10 @@ class Steps:
             for name in batch
         )
 
-    def _weights(self, index, share):
+    def _weights(self, servers, share):
         """A share of each server's weight as it was before the rollout, at every balancer."""
         found = {}
-        for name in self.plan["batches"][index]:
+        for name in servers:
             for balancer, prior in self.run["prior"].get(name, {}).items():
                 found.setdefault(balancer, {})[name] = max(1, round(prior["weight"] * share / 100))
         return found

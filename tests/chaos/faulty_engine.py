@@ -80,7 +80,9 @@ class Front:
         """The engine's own answer; a slow one is held back."""
         there, back = await asyncio.open_connection("127.0.0.1", self.port, limit=LIMIT)
         try:
-            head = re.sub(rb"(?i)\r\nconnection:[^\r]*", b"", head).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+            head = re.sub(rb"(?i)\r\nconnection:[^\r]*", b"", head).replace(
+                b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"
+            )
             back.write(head + body)
             await back.drain()
             first = True

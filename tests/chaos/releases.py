@@ -36,7 +36,11 @@ def install(lab: Lab, nodes: tuple[str, ...]) -> None:
 def write_variables(path: Path) -> Path:
     """A file for -e @FILE that declares the lab's releases and these."""
     digests = json.loads((cache() / "models" / "index.json").read_text(encoding="utf-8"))
-    plain = {"profile": "llama_cpp", "version": "11434.0.0", "src": str(cache() / "llama-server/11434.0.0/llama-server")}
+    plain = {
+        "profile": "llama_cpp",
+        "version": "11434.0.0",
+        "src": str(cache() / "llama-server/11434.0.0/llama-server"),
+    }
     releases: dict[str, Any] = {}
     for name in ("r1", "r2", "r3-broken"):
         releases[name] = {

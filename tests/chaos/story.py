@@ -69,7 +69,7 @@ def settled(lab: Lab, seconds: float = 60) -> list[str]:
     return left
 
 
-def load(lab: Lab, folder: Path, rate: float = 60, streams: int = 4) -> LoadRun:
+def load(lab: Lab, folder: Path, rate: float = 40, streams: int = 3) -> LoadRun:
     """Clients that send until they are stopped."""
     plan = Plan(url=f"http://{lab.virtual_ip}:8080", name="chaos", rate=rate, streams=streams, model="tiny")
     return LoadRun(plan, folder / "load.json", folder / "load.log")

@@ -31,6 +31,8 @@ class Step:
     argv: tuple[str, ...]
     limit: int = 600
     env: dict[str, str] = field(default_factory=dict)
+    # Too long for every run: only when its area is asked for.
+    apart: bool = False
 
 
 def _python(module: str, *argv: str) -> tuple[str, ...]:
@@ -73,6 +75,15 @@ STEPS = (
         Step("molecule", path.parent.name, ("molecule", "test", "--scenario-name", path.parent.name), 1200, ON_LAB)
         for path in sorted((ROOT / "molecule").glob("*/molecule.yml"))
         if path.parent.name != "default"
+    ),
+    Step("chaos", "leftovers", _python("tests.checks.leftovers"), env=ON_LAB, apart=True),
+    Step(
+        "chaos",
+        "chaos_rollout",
+        ("molecule", "test", "--scenario-name", "chaos_rollout"),
+        4 * 3600,
+        {**ON_LAB, "STEADFAST_CHAOS": "whole"},
+        apart=True,
     ),
 )
 AREAS = tuple(dict.fromkeys(step.area for step in STEPS))

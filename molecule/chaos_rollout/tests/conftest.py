@@ -13,6 +13,18 @@ from tests.chaos.controller import Controller
 from tests.lab.containers import Lab
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "whole: only in the whole list, make chaos")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what belongs to the whole list; pytest says how many those were."""
+    apart = [] if story.WHOLE else [item for item in items if item.get_closest_marker("whole")]
+    if apart:
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in apart]
+
+
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return Lab.from_env()

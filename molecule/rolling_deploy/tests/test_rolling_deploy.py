@@ -26,7 +26,9 @@ def lab() -> Lab:
 @pytest.fixture(autouse=True)
 def on_r1(lab):
     """Each case begins with every node on r1 and in traffic."""
-    done = lab.playbook(*DEPLOY, "-e", "release=r1", "-e", "bake_time=1", "-e", "admit_drained=true")
+    done = lab.playbook(
+        *DEPLOY, "-e", "release=r1", "-e", "bake_time=1", "-e", "min_requests=0", "-e", "admit_drained=true"
+    )
     assert done.returncode == 0, done.stdout[-3000:]
 
 

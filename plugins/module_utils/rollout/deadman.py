@@ -46,9 +46,10 @@ def moves(
             continue
         mark = marks.get(name, {})
         # What was returned once is the operators' again: who takes it out afterwards has a reason.
-        if server.admin_state == "ready" or mark.get("state") in ("quarantined", "returned"):
-            continue
         weight = prior.get("weight")
+        ramping = server.up and bool(weight) and server.weight < int(weight or 0)
+        if (server.admin_state == "ready" and not ramping) or mark.get("state") in ("quarantined", "returned"):
+            continue
         waited = uptime - float(mark.get("since", uptime))
         if waited > patience:
             why = str(mark.get("why") or "its checks do not pass ({0})".format(server.check_status or "none ran"))
@@ -56,6 +57,7 @@ def moves(
         elif server.admin_state == "maint":
             found.append(Move(name, "probation", "the lease of run {0} has run out".format(run.id), weight))
         elif server.checks_pass:
+            # One that was left in the middle of its ramp gets its weight back the same way.
             found.append(Move(name, "prove", "the lease of run {0} has run out".format(run.id), weight))
         else:
             found.append(Move(name, "probation", "its checks do not pass yet", weight))

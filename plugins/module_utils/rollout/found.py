@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Turns what modules said of each host (platform_node, _balancer, _vip, _ledger) into what plan and status read. Pure."""
+"""Turns what modules said of each host (platform_node, platform_balancer, ...) into what plan and status read. Pure."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def rollout_policy(declared: Mapping[str, Any] | None, asked: Mapping[str, Any])
 
 
 def settle(given: Mapping[str, Any], size: int) -> Policy:
-    """Check a policy for a pool of `size` servers and fill in what was not said.
+    """Check a policy for a pool of `size` servers, the excluded ones too, and fill in what was not said.
 
     Raises Refused with everything that is wrong: unknown keys, wrong types, values out of range. Nothing was changed.
     """
@@ -98,6 +98,7 @@ def settle(given: Mapping[str, Any], size: int) -> Policy:
     values.update({key: str(said.get(key, False)).lower() in ("true", "yes", "1", "on") for key in FLAGS})
     values["max_bake_time"] = max(values["max_bake_time"], values["bake_time"])
     ramp = _ramp(values.pop("ramp"), wrong)
+    size = max(0, size - len(set(values["nodes_excluded"])))
     counts = {key: _count(key, said.get(key, default), size, wrong) for key, default in COUNTS.items()}
     if wrong:
         raise Refused("the rollout was not begun: {0}. Nothing was changed.".format("; ".join(wrong)), reasons=wrong)

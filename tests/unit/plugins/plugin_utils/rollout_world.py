@@ -279,9 +279,9 @@ class Roller:
     def take_back(self, run, index, error):
         """The rescue."""
         here = self.steps(run)
-        back = here.fail(index, error.message, error.evidence.get("verdicts", []))
-        lost = here.take_back(back)
-        outcome = "failed" if lost else "reverted" if back else "stopped"
+        left = here.fail(index, error.message, error.evidence.get("verdicts", []))
+        lost = here.take_back(left)
+        outcome = "failed" if lost else "reverted" if left.reverting else "stopped"
         here.close(outcome, error.message)
         return outcome, error.message, lost
 

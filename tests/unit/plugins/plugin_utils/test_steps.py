@@ -197,7 +197,7 @@ def test_how_far_back_is_the_policys_to_say(scene, on_failure, active, outcome):
 def test_what_cannot_be_taken_back_is_quarantined(scene):
     scene.world.wrong[("gpu1", "model_release")] = no_proof("r1", "r2")
     outcome, _reason, lost = scene.roll()
-    assert (outcome, lost) == ("failed", {"gpu1": "gpu1: completion: HTTP 500"})
+    assert (outcome, lost) == ("failed", {"gpu1": "completion: HTTP 500"})
     assert {view["gpu1"]["state"] for view in scene.world.servers.values()} == {"maint"}
     assert runs(scene.world.ledger().records)[0].quarantined == lost
     assert scene.serving("gpu2", "gpu3")
@@ -206,7 +206,7 @@ def test_what_cannot_be_taken_back_is_quarantined(scene):
 def test_a_node_without_a_release_before_has_nothing_to_go_back_to(scene):
     scene.world.active["gpu1"] = None
     scene.world.wrong[("gpu1", "model_release")] = no_proof("r2")
-    assert scene.roll()[2] == {"gpu1": "gpu1 had no release before"}
+    assert scene.roll()[2] == {"gpu1": "it had no release before"}
 
 
 def test_no_verdict_fails_and_says_so(scene):

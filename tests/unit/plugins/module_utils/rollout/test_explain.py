@@ -21,7 +21,7 @@ EVENTS = [
 ]
 
 
-def records(count=len(EVENTS)):
+def records(count=8):
     return [Record(n, 1, "run-1", event, f"10:00:0{n}", data) for n, (event, data) in enumerate(EVENTS[:count], 1)]
 
 

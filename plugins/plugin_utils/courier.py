@@ -101,7 +101,7 @@ def parcel(module, arguments):
 
 
 def opened(result):
-    """What the module answered, out of the result of a command; without an answer, a failure that says what was there."""
+    """What the module answered, out of a command's result; without an answer, a failure that says what was there."""
     for line in str(result.get("stdout", "")).splitlines():
         before, mark, body = line.partition(MARK)
         if mark and not before:

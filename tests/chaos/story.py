@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.lab.load_loop import Plan
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
 ROLLBACK = ("playbooks/rollback.yml", "-e", "pool=serving")
 # Short, so that a case takes a minute: 60 requests of a batch are judged after 3 s.
-QUICK = ("-e", "bake_time=3", "-e", "min_requests=60", "-e", "lease_ttl=10")
+QUICK = ("-e", "bake_time=3", "-e", "min_requests=60", "-e", "lease_ttl=15")
 BALANCERS = ("lb1", "lb2")
 # The whole list, as `make chaos` runs it; `make test` takes what proves most in little time.
 WHOLE = os.environ.get("STEADFAST_CHAOS") == "whole"
@@ -54,11 +55,26 @@ def out_of_traffic(lab: Lab) -> list[str]:
     return found
 
 
-def closed(lab: Lab) -> bool:
-    """Whether the newest run came to an end, as the preferred balancer's journal has it."""
-    journal = lab.exec("lb1", ["cat", "/var/lib/steadfast/ledger/serving/journal"], check=False).stdout
-    lines = journal.splitlines()
-    return not lines or '"event":"run_closed"' in lines[-1]
+@dataclass(frozen=True)
+class Way:
+    """The release that every node is on, and the one that the rollout of a case goes to."""
+
+    here: str
+    there: str
+
+
+def to(way: Way) -> tuple[str, ...]:
+    """A quick rollout's arguments."""
+    return ("-e", f"release={way.there}", *QUICK)
+
+
+def whole(lab: Lab, names: tuple[str, ...]) -> str:
+    """The good release that every node is on, if nothing is out of traffic and no run is open; else nothing."""
+    found = set(releases(lab, names))
+    journal = lab.exec("lb1", ["cat", "/var/lib/steadfast/ledger/serving/journal"], check=False).stdout.splitlines()
+    calm = not journal or '"event":"run_closed"' in journal[-1]
+    good = len(found) == 1 and found <= {"r1", "r2"}
+    return found.pop() if good and calm and not out_of_traffic(lab) else ""
 
 
 def settled(lab: Lab, seconds: float = 60) -> list[str]:

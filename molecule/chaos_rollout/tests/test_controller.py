@@ -15,39 +15,39 @@ from tests.chaos.controller import Controller
 PHASES = ("draining", "changing", "admitting", "baking", "verified")
 SOME = (("changing 1", "resume"), ("admitting 2", "rollback"))
 ALL = tuple(
-    (transition, way)
-    for way in ("resume", "rollback")
+    (transition, then)
+    for then in ("resume", "rollback")
     for transition in ("run_opened", *(f"{phase} {batch}" for batch in (1, 2, 3) for phase in PHASES))
 )
 
 
-@pytest.mark.parametrize(("transition", "way"), ALL if story.WHOLE else SOME)
-def test_killed_after_a_transition_another_controller_goes_on(lab, nodes, tmp_path, transition, way):
+@pytest.mark.parametrize(("transition", "then"), ALL if story.WHOLE else SOME)
+def test_killed_after_a_transition_another_controller_goes_on(lab, nodes, way, tmp_path, transition, then):
     with story.load(lab, tmp_path) as load:
-        with Controller(lab, tmp_path / "first", *story.DEPLOY, "-e", "release=r2", *story.QUICK) as first:
+        with Controller(lab, tmp_path / "first", *story.DEPLOY, "-e", f"release={way.there}", *story.QUICK) as first:
             assert first.reaches(transition), first.output()[-3000:]
-        after = (*story.DEPLOY, "-e", "action=resume") if way == "resume" else story.ROLLBACK
-        time.sleep(11)
+        after = (*story.DEPLOY, "-e", "action=resume") if then == "resume" else story.ROLLBACK
+        time.sleep(16)
         with Controller(lab, tmp_path / "second", *after, *story.QUICK) as second:
             assert second.end() == 0, second.output()[-3000:]
         result = load.stop()
     assert story.lost(result) == (0, 0), story.samples(result)
-    assert set(story.releases(lab, nodes)) == {"r2" if way == "resume" else "r1"}
+    assert set(story.releases(lab, nodes)) == {way.there if then == "resume" else way.here}
     assert story.settled(lab) == []
 
 
 @pytest.mark.whole
-def test_what_a_dead_controller_drained_comes_back_by_itself(lab, nodes, tmp_path):
+def test_what_a_dead_controller_drained_comes_back_by_itself(lab, nodes, way, tmp_path):
     with story.load(lab, tmp_path) as load:
-        with Controller(lab, tmp_path / "first", *story.DEPLOY, "-e", "release=r2", *story.QUICK) as first:
+        with Controller(lab, tmp_path / "first", *story.DEPLOY, "-e", f"release={way.there}", *story.QUICK) as first:
             assert first.reaches("admitting 1"), first.output()[-3000:]
         assert story.settled(lab, 90) == []
         result = load.stop()
     assert story.lost(result) == (0, 0), story.samples(result)
 
 
-def test_two_controllers_at_once_exactly_one_proceeds(lab, nodes, tmp_path):
-    arguments = (*story.DEPLOY, "-e", "release=r2", *story.QUICK)
+def test_two_controllers_at_once_exactly_one_proceeds(lab, nodes, way, tmp_path):
+    arguments = (*story.DEPLOY, "-e", f"release={way.there}", *story.QUICK)
     with (
         Controller(lab, tmp_path / "a", *arguments) as one,
         Controller(lab, tmp_path / "b", *arguments) as other,
@@ -56,16 +56,18 @@ def test_two_controllers_at_once_exactly_one_proceeds(lab, nodes, tmp_path):
         assert sorted(value == 0 for value in ends) == [False, True], one.output()[-2000:] + other.output()[-2000:]
         loser = one if ends[0] else other
         assert "is held by" in loser.last_line() or "came in between" in loser.last_line()
-    assert set(story.releases(lab, nodes)) == {"r2"}
+    assert set(story.releases(lab, nodes)) == {way.there}
     assert story.settled(lab) == []
 
 
-def test_a_controller_that_slept_past_its_lease_is_refused(lab, nodes, tmp_path):
+def test_a_controller_that_slept_past_its_lease_is_refused(lab, nodes, way, tmp_path):
     with story.load(lab, tmp_path) as load:
-        with Controller(lab, tmp_path / "sleeper", *story.DEPLOY, "-e", "release=r2", *story.QUICK) as sleeper:
+        with Controller(
+            lab, tmp_path / "sleeper", *story.DEPLOY, "-e", f"release={way.there}", *story.QUICK
+        ) as sleeper:
             assert sleeper.reaches("baking 1"), sleeper.output()[-3000:]
             sleeper.signal(signal.SIGSTOP)
-            time.sleep(12)
+            time.sleep(17)
             with Controller(lab, tmp_path / "next", *story.DEPLOY, "-e", "action=resume", *story.QUICK) as following:
                 assert following.end() == 0, following.output()[-3000:]
             sleeper.signal(signal.SIGCONT)
@@ -73,5 +75,5 @@ def test_a_controller_that_slept_past_its_lease_is_refused(lab, nodes, tmp_path)
             assert "lease" in sleeper.last_line(), sleeper.last_line()
         result = load.stop()
     assert story.lost(result) == (0, 0), story.samples(result)
-    assert set(story.releases(lab, nodes)) == {"r2"}
+    assert set(story.releases(lab, nodes)) == {way.there}
     assert story.settled(lab) == []

@@ -9,27 +9,26 @@ import pytest
 from tests.chaos import story
 from tests.chaos.controller import Controller
 
-DEPLOY = (*story.DEPLOY, "-e", "release=r2", *story.QUICK)
 NODE_DIES = ("draining 1", "changing 1", "baking 1")
 BALANCER_DIES = ("draining 1", "changing 1", "admitting 1", "baking 1")
 
 
 @pytest.mark.parametrize("transition", NODE_DIES if story.WHOLE else NODE_DIES[1:2])
-def test_a_node_that_dies_is_quarantined_and_the_rollout_stops(lab, nodes, tmp_path, transition):
-    with Controller(lab, tmp_path / "run", *DEPLOY, "-e", "healthy_deadline=20") as run:
+def test_a_node_that_dies_is_quarantined_and_the_rollout_stops(lab, nodes, way, tmp_path, transition):
+    with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way), "-e", "healthy_deadline=20") as run:
         assert run.reaches(transition), run.output()[-3000:]
         lab.kill("gpu1")
         assert run.end() != 0
     assert "gpu1 did not come back and needs you" in run.last_line(), run.last_line()
     assert {entry.split()[0] for entry in story.out_of_traffic(lab)} == {"gpu1"}
-    assert set(story.releases(lab, nodes[1:])) == {"r1"}
+    assert set(story.releases(lab, nodes[1:])) == {way.here}
 
 
 @pytest.mark.parametrize("transition", BALANCER_DIES if story.WHOLE else BALANCER_DIES[2:3])
 @pytest.mark.parametrize("balancer", story.BALANCERS if story.WHOLE else story.BALANCERS[1:])
-def test_a_balancer_that_dies_stops_the_rollout_before_the_next_drain(lab, nodes, tmp_path, transition, balancer):
+def test_a_balancer_that_dies_stops_the_rollout_before_the_next_drain(lab, nodes, way, tmp_path, transition, balancer):
     with story.load(lab, tmp_path) as load:
-        with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+        with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:
             assert run.reaches(transition), run.output()[-3000:]
             lab.kill(balancer)
             assert run.end() != 0
@@ -43,9 +42,9 @@ def test_a_balancer_that_dies_stops_the_rollout_before_the_next_drain(lab, nodes
     assert story.settled(lab, 90) == []
 
 
-def test_a_ledger_host_that_is_gone_does_not_stop_a_rollout_and_is_repaired(lab, nodes, tmp_path):
+def test_a_ledger_host_that_is_gone_does_not_stop_a_rollout_and_is_repaired(lab, nodes, way, tmp_path):
     lab.kill("witness1")
-    with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+    with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:
         assert run.end() == 0, run.output()[-3000:]
     lab.start("witness1")
     with Controller(lab, tmp_path / "back", *story.ROLLBACK, *story.QUICK) as back:
@@ -58,15 +57,15 @@ def test_a_ledger_host_that_is_gone_does_not_stop_a_rollout_and_is_repaired(lab,
 
 
 @pytest.mark.whole
-def test_two_ledger_hosts_gone_is_refused_before_anything_is_changed(lab, nodes, tmp_path):
+def test_two_ledger_hosts_gone_is_refused_before_anything_is_changed(lab, nodes, way, tmp_path):
     for host in ("witness1", "lb1"):
         lab.exec(host, ["mv", "/var/lib/steadfast/ledger/serving", "/var/lib/steadfast/ledger/serving.away"])
         lab.exec(host, ["touch", "/var/lib/steadfast/ledger/serving"])
     try:
-        with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+        with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:
             assert run.end() != 0
         assert "1 of 3 ledger hosts can be read, 2 are needed" in run.last_line(), run.last_line()
-        assert set(story.releases(lab, nodes)) == {"r1"}
+        assert set(story.releases(lab, nodes)) == {way.here}
     finally:
         for host in ("witness1", "lb1"):
             lab.exec(host, ["rm", "/var/lib/steadfast/ledger/serving"])
@@ -74,9 +73,9 @@ def test_two_ledger_hosts_gone_is_refused_before_anything_is_changed(lab, nodes,
 
 
 @pytest.mark.whole
-def test_haproxy_reloaded_by_hand_in_the_middle_of_a_drain(lab, nodes, tmp_path):
+def test_haproxy_reloaded_by_hand_in_the_middle_of_a_drain(lab, nodes, way, tmp_path):
     with story.load(lab, tmp_path) as load:
-        with Controller(lab, tmp_path / "run", *DEPLOY) as run:
+        with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:
             for batch in (1, 2):
                 assert run.reaches(f"draining {batch}"), run.output()[-3000:]
                 for balancer in story.BALANCERS:
@@ -84,4 +83,4 @@ def test_haproxy_reloaded_by_hand_in_the_middle_of_a_drain(lab, nodes, tmp_path)
             assert run.end() == 0, run.output()[-3000:]
         result = load.stop()
     assert story.lost(result) == (0, 0), story.samples(result)
-    assert set(story.releases(lab, nodes)) == {"r2"}
+    assert set(story.releases(lab, nodes)) == {way.there}

@@ -24,7 +24,7 @@ MORE = (
 
 
 @pytest.mark.parametrize(("release", "reason", "more", "met"), [*SOME, *MORE] if story.WHOLE else SOME)
-def test_a_bad_release_is_stopped_at_the_canary(lab, nodes, tmp_path, release, reason, more, met):
+def test_a_bad_release_is_stopped_at_the_canary(lab, nodes, way, tmp_path, release, reason, more, met):
     releases.install(lab, nodes)
     variables = releases.write_variables(tmp_path / "releases.json")
     with story.load(lab, tmp_path, rate=100) as load:
@@ -34,9 +34,9 @@ def test_a_bad_release_is_stopped_at_the_canary(lab, nodes, tmp_path, release, r
         result = load.stop()
     assert reason in run.last_line(), run.last_line()
     assert "stopped at gpu1" in run.last_line()
-    assert "is back in traffic on r1" in run.last_line()
+    assert f"is back in traffic on {way.here}" in run.last_line()
     assert not [name for name in run.transitions() if name.endswith(" 2")]
-    assert set(story.releases(lab, nodes)) == {"r1"}
+    assert set(story.releases(lab, nodes)) == {way.here}
     assert story.settled(lab) == []
     if not met:
         assert story.lost(result) == (0, 0), story.samples(result)

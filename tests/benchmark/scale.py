@@ -81,8 +81,8 @@ class ManyServers:
 
     def __enter__(self) -> ManyServers:
         lines = "".join(f"  server s{n} 192.0.2.1:{n + 1024}\n" for n in range(SERVERS))
-        write = f"import os; os.makedirs({FOLDER!r}, exist_ok=True); open({FOLDER!r} + '/cfg', 'w').write({CONFIG + lines!r})"
-        self.lab.exec("lb1", ["python3", "-c", write])
+        self.lab.exec("lb1", ["mkdir", "-p", FOLDER])
+        self.lab.exec("lb1", ["python3", "-c", f"open('{FOLDER}/cfg', 'w').write({CONFIG + lines!r})"])
         start = ["haproxy", "-W", "-D", "-S", f"{FOLDER}/socket", "-p", f"{FOLDER}/pid", "-f", f"{FOLDER}/cfg"]
         self.lab.exec("lb1", start)
         time.sleep(1)

@@ -12,14 +12,17 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from ..errors import PlatformError, Refused, Unreadable
 from .release import Release, differences, parse_release
 
 CHUNK = 1024 * 1024
 SPARE = 64 * 1024 * 1024
+LOCK_WAIT_S = 120.0
 
 
 class Shelf:
@@ -36,17 +39,19 @@ class Shelf:
         self.link = os.path.join(self.home, "current")
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other runs away from this pool on this node. Raises Refused at once when one is at work."""
+    def lock(self, patience: float = LOCK_WAIT_S) -> Iterator[None]:
+        """Keep other runs away from this pool on this node. Raises Refused when one is still at work after `patience`.
+
+        A module outlives the controller that started it; whoever comes next lets it end first.
+        """
         try:
             os.makedirs(self.releases, exist_ok=True)
             with open(os.path.join(self.home, ".lock"), "w") as handle:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    raise Refused(
-                        "another run is at work in {0}: try again when it has ended".format(self.home)
-                    ) from error
+                end = time.monotonic() + patience
+                while not _locked(handle):
+                    if time.monotonic() >= end:
+                        raise Refused("another run is at work in {0}: try again when it has ended".format(self.home))
+                    time.sleep(0.2)
                 yield
         except PermissionError as error:
             raise Refused("cannot write to {0}: {1}".format(self.home, error)) from error
@@ -156,6 +161,14 @@ class Shelf:
         shutil.rmtree(doomed, ignore_errors=True)
         os.rename(self.path(name), doomed)
         shutil.rmtree(doomed)
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def digest(path: str, copy_to: str | None = None) -> str:

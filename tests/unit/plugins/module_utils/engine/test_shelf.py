@@ -92,5 +92,5 @@ def test_a_flipped_byte_is_found(shelf, source):
 
 
 def test_two_runs_at_once_are_kept_apart(shelf, tmp_path):
-    with pytest.raises(Refused, match="another run"), Shelf(str(tmp_path), "serving").lock():
+    with pytest.raises(Refused, match="another run"), Shelf(str(tmp_path), "serving").lock(0.3):
         pass

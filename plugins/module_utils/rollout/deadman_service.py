@@ -1,16 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The balancers' dead-man timer: `python3 -m steadfast_platform.rollout.deadman_service BALANCER`, every few seconds.
+"""The balancers' watch for what a dead controller left out of traffic: one look, and what follows from it.
 
-The role load_balancer installs this folder on the balancer and the timer that runs it. It needs nothing but Python.
+The role load_balancer installs this folder on the balancer, and a timer that runs its files/deadman.py every few
+seconds. It needs nothing but Python.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import sys
 from typing import Any
 
 from ..engine.client import Engine
@@ -18,7 +17,6 @@ from ..engine.proof import prove
 from ..engine.question import Question
 from ..errors import PlatformError, Unreadable
 from ..haproxy.admin import Wanted
-from ..haproxy.client import MasterSocket
 from ..haproxy.control import Balancer
 from ..haproxy.records import Server
 from ..ledger.store import Store, now
@@ -114,29 +112,3 @@ class DeadMan:
     def _watch(self, run: Run) -> str:
         """One watch: the same run may be resumed and abandoned again, and its servers get their time anew."""
         return "{0} under {1}".format(run.id, self.store.lease().fence)
-
-
-def main(argv: list[str]) -> int:
-    """Look at every pool once. Exit status 1 when one of them could not be looked at."""
-    parser = argparse.ArgumentParser(prog="deadman_service")
-    parser.add_argument("balancer", help="this balancer's name in the inventory")
-    parser.add_argument("--folder", default="/var/lib/steadfast/ledger")
-    parser.add_argument("--socket", default="/run/haproxy-master.sock")
-    parser.add_argument("--state-file", default="/var/lib/haproxy/server-state")
-    parser.add_argument("--patience", type=float, default=120.0, help="seconds until quarantine")
-    options = parser.parse_args(argv)
-    status = 0
-    for pool in sorted(os.listdir(options.folder)) if os.path.isdir(options.folder) else []:
-        balancer = Balancer(MasterSocket(options.socket), options.state_file)
-        try:
-            store = Store(options.folder, pool)
-            for line in DeadMan(store, balancer, options.balancer, pool, options.patience).tick():
-                print("{0}: {1}".format(pool, line), flush=True)
-        except PlatformError as error:
-            print("{0}: {1}".format(pool, error.message), file=sys.stderr, flush=True)
-            status = 1
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

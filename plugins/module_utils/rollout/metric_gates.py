@@ -190,10 +190,14 @@ def custom_gate(name: str, result: Any) -> Verdict:
         return unclear(gate, "could not be asked: {0}".format(shown(why)))
     told = {key: result[key] for key in ("rc", "status") if result.get(key) is not None}
     msg = shown(result.get("msg") or "no message", 300)
-    if not told or any(type(value) is not int or abs(value) > 2**31 for value in told.values()):
+    if not told or not all(_whole(value) for value in told.values()):
         return unclear(gate, "gave neither a whole rc nor a whole status: {0}".format(msg))
     if "status" in told and not 100 <= told["status"] <= 599:
         return unclear(gate, "gave status {0}, which no server answers: {1}".format(told["status"], msg), **told)
     good = told.get("rc", 0) == 0 and 200 <= told.get("status", 200) <= 299
     said = " and ".join("{0} {1}".format(key, value) for key, value in told.items())
     return (passed if good else failed)(gate, "{0}: {1}".format(said, msg), **told)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**31

@@ -197,17 +197,3 @@ def test_marks_that_cannot_be_read_are_begun_anew(watch, store, clock, proofs, t
     clock[0] += 60
     assert deadman.tick() == ["gpu1 is on probation: the lease of run run1 has run out"]
     assert json.loads((tmp_path / "serving" / "deadman.json").read_text())["servers"]["gpu1"]["state"] == "probation"
-
-
-def test_the_program_looks_at_every_pool_and_one_that_fails_hides_no_other(
-    store, clock, proofs, monkeypatch, tmp_path, capsys
-):
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "journal").write_text("rubbish\nmore\nend\n")
-    monkeypatch.setattr(deadman_service, "Balancer", lambda *_arguments: Playing())
-    clock[0] += 60
-    assert deadman_service.main(["lb1", "--folder", str(tmp_path)]) == 1
-    said = capsys.readouterr()
-    assert said.out == "serving: gpu1 is on probation: the lease of run run1 has run out\n"
-    assert "damaged: line 1 of the journal" in said.err
-    assert deadman_service.main(["lb1", "--folder", str(tmp_path / "absent")]) == 0

@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dead-man timer's program: deadman.py BALANCER [--folder LEDGERS] [--socket MASTER] [--state-file FILE] ...
+
+Brings back into traffic, with proof, what a rollout had drained whose controller is dead. Prints a line for each act.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from steadfast_platform.errors import PlatformError
+from steadfast_platform.haproxy.client import MasterSocket
+from steadfast_platform.haproxy.control import Balancer
+from steadfast_platform.ledger.store import Store
+from steadfast_platform.rollout.deadman_service import DeadMan
+
+
+def main(argv: list[str]) -> int:
+    """Look at every pool once. Exit status 1 when one of them could not be looked at."""
+    parser = argparse.ArgumentParser(prog="deadman.py")
+    parser.add_argument("balancer", help="this balancer's name in the inventory")
+    parser.add_argument("--folder", default="/var/lib/steadfast/ledger")
+    parser.add_argument("--socket", default="/run/haproxy-master.sock")
+    parser.add_argument("--state-file", default="/var/lib/haproxy/server-state")
+    parser.add_argument("--patience", type=float, default=120.0, help="seconds until quarantine")
+    options = parser.parse_args(argv)
+    status = 0
+    for pool in sorted(os.listdir(options.folder)) if os.path.isdir(options.folder) else []:
+        balancer = Balancer(MasterSocket(options.socket), options.state_file)
+        try:
+            store = Store(options.folder, pool)
+            for line in DeadMan(store, balancer, options.balancer, pool, options.patience).tick():
+                print("{0}: {1}".format(pool, line), flush=True)
+        except PlatformError as error:
+            print("{0}: {1}".format(pool, error.message), file=sys.stderr, flush=True)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

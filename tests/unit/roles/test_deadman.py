@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dead-man timer's program, beside the folder that the role installs for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLE = ROOT / "roles" / "load_balancer"
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Only the files that the role copies: one that it forgets is missed here."""
+    for name in yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__load_balancer_python_files"]:
+        target = tmp_path / "steadfast_platform" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text((ROOT / "plugins" / "module_utils" / name).read_text())
+    (tmp_path / "deadman.py").write_text((ROLE / "files" / "deadman.py").read_text())
+
+    def run(*arguments):
+        argv = [sys.executable, str(tmp_path / "deadman.py"), *arguments]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_without_a_ledger_there_is_nothing_to_do(program, tmp_path):
+    done = program("lb1", "--folder", str(tmp_path / "absent"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_one_damaged_ledger_hides_no_other_and_is_said(program, tmp_path):
+    for pool, journal in (("damaged", "rubbish\nmore\nend\n"), ("fresh", "")):
+        (tmp_path / "ledger" / pool).mkdir(parents=True)
+        (tmp_path / "ledger" / pool / "journal").write_text(journal)
+    done = program("lb1", "--folder", str(tmp_path / "ledger"))
+    assert done.returncode == 1
+    assert "damaged: line 1 of the journal" in done.stderr
+    assert "fresh" not in done.stderr

@@ -50,8 +50,7 @@ class ActionModule(ActionBase):
         try:
             return getattr(self, "_" + arguments["step"])(arguments, task_vars)
         except PlatformError as error:
-            kept = {"batch": arguments["batch"], "run": arguments["run"]}
-            return {**error.evidence, **kept, "failed": True, "msg": error.message}
+            return {**error.evidence, "batch": arguments["batch"], "failed": True, "msg": error.message}
 
     def _open(self, arguments, task_vars):
         answer = arguments["answer"]
@@ -63,25 +62,12 @@ class ActionModule(ActionBase):
         steps.open(dict(answer, mode="resume" if answer["run"] else "start"))
         return {"changed": True, "run": self._kept(steps)}
 
-    def _drain(self, arguments, task_vars):
+    def _batch(self, arguments, task_vars):
         steps = Steps(self, task_vars, arguments["run"])
-        steps.drain(arguments["batch"])
+        getattr(steps, arguments["step"])(arguments["batch"])
         return {"changed": True, "run": self._kept(steps)}
 
-    def _change(self, arguments, task_vars):
-        steps = Steps(self, task_vars, arguments["run"])
-        steps.change(arguments["batch"])
-        return {"changed": True, "run": self._kept(steps)}
-
-    def _admit(self, arguments, task_vars):
-        steps = Steps(self, task_vars, arguments["run"])
-        steps.admit(arguments["batch"])
-        return {"changed": True, "run": self._kept(steps)}
-
-    def _bake(self, arguments, task_vars):
-        steps = Steps(self, task_vars, arguments["run"])
-        steps.bake(arguments["batch"])
-        return {"changed": True, "run": self._kept(steps)}
+    _drain = _change = _admit = _bake = _batch
 
     def _take_back(self, arguments, task_vars):
         """After a failure, or for a run that was on its way back: take back, close, and fail with the reason."""

@@ -164,6 +164,8 @@ class Steps:
         """Record the failure and what will be taken back for it. Returns the run as the journal has it then."""
         # Whatever the failed step was about to write, nothing may be said twice under one number.
         left = unfinished(self.journal.retake().records)
+        # The failed step's own account of the run is lost with it.
+        self.run["prior"].update(left.prior if left else {})
         if left is not None and left.failed:
             index = max(left.reverting, default=index)
         elif left is not None:

@@ -34,7 +34,6 @@ NUMBERS: dict[str, tuple[float, float, float]] = {
 CHOICES: dict[str, tuple[str, ...]] = {
     "on_failure": ("revert_batch", "revert_all", "stop"),
     "on_drain_deadline": ("fail", "continue"),
-    "on_idle": ("fail", "pass"),
 }
 # Counts, or shares of the pool as "25%".
 COUNTS: dict[str, Any] = {"canary": 1, "max_parallel": 1, "min_available": None}

@@ -98,7 +98,12 @@ def test_no_batch_has_two_failure_domains():
         (nodes("r1", "r1"), views(UP, UP), {"nodes_excluded": ["gpu9"]}, "nodes_excluded names gpu9, which there is"),
         (nodes("r1", "r1"), views(UP, UP), {"balancers_excluded": "lb9"}, "balancers_excluded names lb9"),
         ([*nodes("r1"), Node("gpu2", "r1")], views(UP, UP), {}, "no release 'r2' for gpu2: .*declares .r1, r2"),
-        (nodes("r1", "r1", "r1"), views(UP, UP, UP), {"nodes_excluded": "gpu3"}, "min_available is 2, but one of 2"),
+        (
+            nodes("r1", "r1", "r1"),
+            views(UP, UP, UP),
+            {"nodes_excluded": "gpu3", "min_available": 2},
+            "min_available is 2, but one of 2",
+        ),
     ],
 )
 def test_refused_before_anything_is_changed(found, balancers, policy, reason):
@@ -207,3 +212,9 @@ def test_two_thousand_nodes_in_a_moment():
     many = 2000
     made = plan(nodes(*["r1"] * many), views(*[UP] * many), max_parallel=50, canary=50)
     assert len(made.batches) == 40
+
+
+def test_a_node_that_is_left_out_counts_in_no_share():
+    made = plan(nodes("r1", "r1", "r1"), views(UP, UP, UP), nodes_excluded="gpu3")
+    assert made.batches == (("gpu1",), ("gpu2",))
+    assert made.min_available == 1

@@ -74,7 +74,7 @@ def test_text_of_the_command_line_is_understood():
         ({"bake_time": 10**400}, "bake_time is 1000"),
         ({"lease_ttl": 9}, "lease_ttl is 9"),
         ({"on_failure": "explode"}, "on_failure is 'explode', but must be one of revert_batch, revert_all, stop"),
-        ({"on_idle": ["fail"]}, "on_idle is"),
+        ({"on_failure": ["fail"]}, "on_failure is"),
         ({"max_parallel": 0}, "max_parallel is 0, but must be a count from 1"),
         ({"max_parallel": "101%"}, "max_parallel is '101%'"),
         ({"max_parallel": 1.5}, "max_parallel is 1.5"),
@@ -96,7 +96,7 @@ def test_what_cannot_be_meant_is_refused(said, reason):
 
 def test_all_that_is_wrong_is_told_at_once():
     with pytest.raises(Refused) as caught:
-        settle({"strange": 1, "bake_time": -1, "on_idle": "?", "ramp": [0], "canary": "x", "custom_gates": 3}, 3)
+        settle({"strange": 1, "bake_time": -1, "on_failure": "?", "ramp": [0], "canary": "x", "custom_gates": 3}, 3)
     assert len(caught.value.evidence["reasons"]) == 6
 
 

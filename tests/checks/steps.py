@@ -72,7 +72,7 @@ STEPS = (
     Step("molecule", "leftovers", _python("tests.checks.leftovers"), env=ON_LAB),
     # One after another on a fresh lab each: none leans on what another left, and one that fails does not hide the next.
     *(
-        Step("molecule", path.parent.name, ("molecule", "test", "--scenario-name", path.parent.name), 1200, ON_LAB)
+        Step("molecule", path.parent.name, ("molecule", "test", "--scenario-name", path.parent.name), 1800, ON_LAB)
         for path in sorted((ROOT / "molecule").glob("*/molecule.yml"))
         if path.parent.name != "default"
     ),

@@ -60,6 +60,7 @@ def test_two_controllers_at_once_exactly_one_proceeds(lab, nodes, way, tmp_path)
     assert story.settled(lab) == []
 
 
+@pytest.mark.whole
 def test_a_controller_that_slept_past_its_lease_is_refused(lab, nodes, way, tmp_path):
     with story.load(lab, tmp_path) as load:
         with Controller(

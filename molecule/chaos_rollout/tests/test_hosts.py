@@ -13,7 +13,8 @@ NODE_DIES = ("draining 1", "changing 1", "baking 1")
 BALANCER_DIES = ("draining 1", "changing 1", "admitting 1", "baking 1")
 
 
-@pytest.mark.parametrize("transition", NODE_DIES if story.WHOLE else NODE_DIES[1:2])
+@pytest.mark.whole
+@pytest.mark.parametrize("transition", NODE_DIES)
 def test_a_node_that_dies_is_quarantined_and_the_rollout_stops(lab, nodes, way, tmp_path, transition):
     with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way), "-e", "healthy_deadline=20") as run:
         assert run.reaches(transition), run.output()[-3000:]
@@ -42,6 +43,7 @@ def test_a_balancer_that_dies_stops_the_rollout_before_the_next_drain(lab, nodes
     assert story.settled(lab, 90) == []
 
 
+@pytest.mark.whole
 def test_a_ledger_host_that_is_gone_does_not_stop_a_rollout_and_is_repaired(lab, nodes, way, tmp_path):
     lab.kill("witness1")
     with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:

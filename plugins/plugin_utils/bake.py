@@ -90,15 +90,13 @@ class Bake:
         requests, errors = new.requests + self.asked["requests"], new.errors + self.asked["errors"]
         mine = type(new)(requests, errors, new.downs, new.response_ms)
         downs = {name: self.window.totals([name]).downs for name in self.batch}
-        spent = self.run.get("spent") or {}
+        spent = self.spent()
         return [
             self._local(),
             traffic_gates.balancer_gate(self._checked(), self.batch, downs),
             traffic_gates.error_gate(mine, peers, self.limits),
             self._latency(new, peers),
-            traffic_gates.budget_gate(
-                errors + spent.get("errors", 0), requests + spent.get("requests", 0), self.limits
-            ),
+            traffic_gates.budget_gate(spent["errors"], spent["requests"], self.limits),
             *(self._progress(name) for name in self.batch),
             metric_gates.gpu_gate([]),
         ]

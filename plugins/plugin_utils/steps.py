@@ -173,14 +173,7 @@ class Steps:
             self.journal.write(
                 "failed", batch=index, reason=reason, reverting=list(left.reverting), verdicts=_short(verdicts)
             )
-        self.events.emit(
-            "phase",
-            batch=index + 1,
-            batches=len(self.plan["batches"]),
-            nodes=self.plan["batches"][index],
-            phase="failed",
-            detail=reason,
-        )
+        self._emit_phase("failed", index, reason)
         return left
 
     def take_back(self, left):
@@ -244,14 +237,7 @@ class Steps:
         self._emit_phase(phase, index, "back to the release before" if back else "")
 
     def _emit_phase(self, phase, index, detail=""):
-        self.events.emit(
-            "phase",
-            batch=index + 1,
-            batches=len(self.plan["batches"]),
-            nodes=self.plan["batches"][index],
-            phase=phase,
-            detail=detail,
-        )
+        self._tell(phase, index, "phase", detail=detail)
 
     def _tell(self, phase, index, event, **data):
         self.events.emit(

@@ -173,15 +173,18 @@ def diff_text(servers):
     return "".join("{0}: {1}, weight {2}\n".format(n, s["state"], s["weight"]) for n, s in sorted(servers.items()))
 
 
-def carry_out(balancer, wanted, params, result):
-    """Go through the steps to the wanted state, each with its wait. True when something changed."""
-    changed = False
-    for step, wait in wanted.steps(balancer.current(), params["wait"]):
-        changed = balancer.apply(step) or changed
+def carry_out(balancer, wanted, before, params, result):
+    """Go through the steps to the wanted state, each with its wait. True when something changed, and the last view."""
+    changed, view = False, before
+    for step, wait in wanted.steps(before, params["wait"]):
+        moved, views = balancer.apply(step)
+        changed = moved or changed
+        view = next(seen for worker, seen in views.items() if worker.current)
         if wait == "healthy":
-            balancer.wait_healthy(step, params["deadline"])
+            view = balancer.wait_healthy(step, params["deadline"])
         if wait == "drained":
             sample = balancer.wait_drained(step, params["deadline"])
+            view = balancer.current()
             result.update(open_requests=sample.open, workers=list(sample.workers))
             if sample.open and params["on_deadline"] == "fail":
                 raise DeadlineExceeded(
@@ -189,7 +192,7 @@ def carry_out(balancer, wanted, params, result):
                         ", ".join(step.servers), sample.open, params["deadline"]
                     )
                 )
-    return changed
+    return changed, view
 
 
 def main():
@@ -216,8 +219,8 @@ def main():
                 for name, old in shown(wanted, before).items()
             }
         else:
-            changed = carry_out(balancer, wanted, params, result)
-            after = shown(wanted, balancer.current())
+            changed, view = carry_out(balancer, wanted, before, params, result)
+            after = shown(wanted, view)
     except PlatformError as error:
         module.fail_json(msg=error.message, **dict(result, **error.evidence))
     diff = {"before": diff_text(shown(wanted, before)), "after": diff_text(after)}

@@ -13,6 +13,8 @@ from .client import MasterSocket
 from .records import Server, Worker
 
 T = TypeVar("T")
+# The servers as each worker sees them, by (backend, server).
+Views = dict[Worker, dict[tuple[str, str], Server]]
 
 
 class Balancer:
@@ -42,20 +44,22 @@ class Balancer:
         """The servers as the current worker sees them."""
         return self.serving()[1]
 
-    def everyone(self) -> dict[Worker, dict[tuple[str, str], Server]]:
+    def everyone(self) -> Views:
         """The servers as each worker sees them, old workers too."""
         return self._patiently(lambda: {worker: self.socket.servers(worker) for worker in self.socket.workers()})
 
-    def apply(self, wanted: Wanted) -> bool:
-        """Bring every worker to the intent and read it back. True when something had to change."""
-        wanted.check(self.current())
+    def apply(self, wanted: Wanted) -> tuple[bool, Views]:
+        """Bring every worker to the intent and read it back: whether something had to change, and what was read last.
+
+        Raises Refused for a backend or server that HAProxy does not know, and when it does not keep the intent.
+        """
         changed = False
         for _attempt in range(5):
-            orders = self._patiently(lambda: self._give(wanted))
+            orders, views = self._patiently(lambda: self._give(wanted))
             if not orders:
                 # Saved even when nothing was to do: the file may be older than the intent.
                 self._save()
-                return changed
+                return changed, views
             changed = True
         raise Refused("HAProxy does not keep the intent: {0}".format("; ".join(orders)))
 
@@ -91,8 +95,7 @@ class Balancer:
         while True:
             sample = None
             try:
-                self.apply(wanted)
-                sample = traffic(wanted, self.everyone())
+                sample = traffic(wanted, self.apply(wanted)[1])
                 if watch.see(sample):
                     return sample
             except Unreadable:
@@ -103,13 +106,17 @@ class Balancer:
                 return sample
             time.sleep(self.interval)
 
-    def wait_healthy(self, wanted: Wanted, deadline: float) -> None:
-        """Wait until every wanted server passes its checks. Raises DeadlineExceeded with what each one shows."""
+    def wait_healthy(self, wanted: Wanted, deadline: float) -> dict[tuple[str, str], Server]:
+        """Wait until every wanted server passes its checks; return the servers as the current worker saw them then.
+
+        Raises DeadlineExceeded with what each one shows.
+        """
         end = time.monotonic() + deadline
         while True:
-            good, waiting = healthy(wanted, self.current())
+            view = self.current()
+            good, waiting = healthy(wanted, view)
             if good:
-                return
+                return view
             if time.monotonic() >= end:
                 raise DeadlineExceeded("not healthy at the balancer after {0:g} s: {1}".format(deadline, waiting))
             time.sleep(self.interval)
@@ -117,15 +124,18 @@ class Balancer:
     def _current_worker(self) -> Worker:
         return next(worker for worker in self.socket.workers() if worker.current)
 
-    def _give(self, wanted: Wanted) -> list[str]:
-        """Give what each worker lacks; return what the current one lacked.
+    def _give(self, wanted: Wanted) -> tuple[list[str], Views]:
+        """Give what each worker lacks; return what the current one lacked, and every worker's view from before.
 
         An old worker without the role's Lua command refuses: then it stays in traffic, and a drain is not over
         before that worker has ended.
         """
-        given = []
+        given, views = [], {}
         for worker in self.socket.workers():
-            commands = wanted.commands(self.socket.servers(worker), worker.current)
+            view = views[worker] = self.socket.servers(worker)
+            if worker.current:
+                wanted.check(view)
+            commands = wanted.commands(view, worker.current)
             try:
                 self.socket.order(commands, worker)
             except Refused:
@@ -133,7 +143,7 @@ class Balancer:
                     raise
             if worker.current:
                 given += commands
-        return given
+        return given, views
 
     def _save(self) -> None:
         if self.state_file:

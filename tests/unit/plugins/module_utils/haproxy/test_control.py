@@ -113,8 +113,10 @@ DRAIN = Wanted("serving", ("gpu1",), "drain")
 
 def test_apply_is_idempotent_and_saves_the_state(haproxy, tmp_path):
     lb = balancer(haproxy, tmp_path)
-    assert lb.apply(DRAIN) is True
-    assert lb.apply(DRAIN) is False
+    changed, views = lb.apply(DRAIN)
+    assert changed
+    assert [view[("serving", "gpu1")].admin_state for view in views.values()] == ["drain"]
+    assert lb.apply(DRAIN)[0] is False
     assert "gpu1 192.0.2.1 2 8" in (tmp_path / "state").read_text()
 
 
@@ -175,3 +177,5 @@ def test_a_thousand_servers_need_few_dialogues(haproxy, tmp_path):
     lb = balancer(haproxy, tmp_path, timeout=20)
     lb.apply(Wanted("serving", names, "drain"))
     assert set(haproxy.admin[20].values()) == {8}
+    # The order, and the reading before and after it.
+    assert len([line for line in haproxy.asked if "show stat" in line]) == 2

@@ -9,15 +9,16 @@ import sys
 
 from . import engine, models
 from .containers import Lab
-from .settings import LabError
+from .settings import LabError, alone
 
 
 def up() -> int:
     """Start the lab with everything it needs."""
     lab = Lab.from_env()
-    engine.ensure(lab.client)
-    models.ensure()
-    lab.up()
+    with alone():
+        engine.ensure(lab.client)
+        models.ensure()
+        lab.up()
     return 0
 
 

@@ -27,7 +27,7 @@ from .containers import Lab
 from .demo_report import LOSE, REFUSE, ROLL
 from .load import LoadError, LoadRun
 from .load_loop import Plan
-from .settings import INVENTORY, ROOT, LabError, say
+from .settings import INVENTORY, ROOT, LabError, alone, say
 
 OUT = ROOT / "build" / "demo"
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
@@ -71,11 +71,12 @@ class Demo:
 
     def build(self) -> None:
         """Containers, and what they need."""
-        engine.ensure(self.lab.client)
-        models.ensure()
-        if self.plan.model == "gemma":
-            gemma.ensure()
-        self.lab.up()
+        with alone():
+            engine.ensure(self.lab.client)
+            models.ensure()
+            if self.plan.model == "gemma":
+                gemma.ensure()
+            self.lab.up()
 
     def go_back(self) -> None:
         """Every node on r1. The lease of a demo that was interrupted has to run out first."""

@@ -11,11 +11,19 @@ check_machine() {
   [ "$(uname -s)" = Linux ] || die "the lab needs Linux, this is $(uname -s)"
   command -v apt-get >/dev/null || die "the lab needs Debian or Ubuntu: apt-get is missing"
   [ "$(id -u)" -eq 0 ] || die "the lab needs root: run make as root, or with sudo"
-  local free
-  free=$(df --output=avail -m . | tail -n 1)
-  [ "$free" -ge 6000 ] || die "the lab needs 6 GB of free disk here, there are $((free / 1000)) GB"
+  need_disk . 2000
+  need_disk "${STEADFAST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}}" 2000
+  need_disk /var/lib 6000
   [ -e /dev/fuse ] || modprobe fuse 2>/dev/null || die "the kernel has no FUSE: /dev/fuse is missing"
   grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || die "the kernel has no overlay file system"
+}
+
+# need_disk FOLDER MEGABYTES: the nearest folder above that is there has that much free.
+need_disk() {
+  local folder=$1 free
+  while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+  free=$(df --output=avail -m "$folder" | tail -n 1)
+  [ "$free" -ge "$2" ] || die "the lab needs $2 MB of free disk at $folder, there are $free MB"
 }
 
 install_packages() {

@@ -10,7 +10,7 @@ from ..module_utils.errors import PlatformError
 from ..module_utils.ledger.quorum import copy_from, settle
 from ..module_utils.rollout.explain import explain
 from ..module_utils.rollout.found import found_balancers, found_ledgers, found_nodes, status_table
-from ..plugin_utils.crew import NAMESPACE
+from ..plugin_utils.crew import NAMESPACE, balancer_options, node_options
 from ..plugin_utils.fleet import Fleet
 
 HOSTS = {"type": "list", "elements": "str", "required": True}
@@ -67,17 +67,10 @@ class ActionModule(ActionBase):
         """For each host what its modules said, beside the variables that say what it should run."""
         calls, keys = {}, (*DECLARED, *filter(None, [arguments["domain_key"]]))
         for node in arguments["nodes"]:
-            values = hostvars[node]
-            pool, root = values.get("model_server_pool", ""), values.get("model_server_root")
-            options = {
-                "pool": pool,
-                "unit": "model-server-{0}.service".format(pool),
-                **({"root": root} if root else {}),
-            }
+            options = node_options(hostvars[node].get("model_server_pool", ""), hostvars[node])
             calls[node] = (NAMESPACE + "model_release_info", options)
         for balancer in arguments["balancers"]:
-            socket = hostvars[balancer].get("load_balancer_master_socket")
-            calls[balancer] = (NAMESPACE + "haproxy_info", {"socket": socket} if socket else {})
+            calls[balancer] = (NAMESPACE + "haproxy_info", balancer_options(hostvars[balancer]))
         results = fleet.run(calls)
         addresses = {name: hostvars[name].get("load_balancer_virtual_ip") or {} for name in arguments["balancers"]}
         vips = fleet.run(

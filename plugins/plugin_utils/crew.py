@@ -180,16 +180,10 @@ class Crew:
         return ""
 
     def _balancer(self, name):
-        socket = self.hostvars[name].get("load_balancer_master_socket")
-        return {"socket": socket} if socket else {}
+        return balancer_options(self.hostvars[name])
 
     def _node(self, name):
-        root = self.hostvars[name].get("model_server_root")
-        return {
-            "pool": self.pool,
-            "unit": "model-server-{0}.service".format(self.pool),
-            **({"root": root} if root else {}),
-        }
+        return node_options(self.pool, self.hostvars[name])
 
     def _port(self, name):
         return int(self.hostvars[name]["model_server_port"])
@@ -198,6 +192,18 @@ class Crew:
         values = self.hostvars[name]
         found = {"timeout": values.get("model_server_probe_timeout"), "api_key": values.get("model_server_api_key")}
         return {key: value for key, value in found.items() if value}
+
+
+def balancer_options(values):
+    """Where a balancer's variables say that its HAProxy listens."""
+    socket = values.get("load_balancer_master_socket")
+    return {"socket": socket} if socket else {}
+
+
+def node_options(pool, values):
+    """Where a node's variables say that the pool's releases and unit are."""
+    root = values.get("model_server_root")
+    return {"pool": pool, "unit": "model-server-{0}.service".format(pool), **({"root": root} if root else {})}
 
 
 def _silent(result):

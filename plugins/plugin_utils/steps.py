@@ -18,10 +18,12 @@ from .bake import Bake, verdict_dicts
 from .crew import Crew
 from .events import Events
 from .fleet import Fleet
-from .journal import Heartbeat, Journal
+from .journal import Heartbeat, Journal, boottime
 
 # A load is never called slow below this, in seconds: small models load in the noise.
 LOAD_FLOOR_S = 10.0
+# What may not last beyond the time that a batch has left.
+WAITS = ("drain_deadline", "capacity_deadline", "healthy_deadline", "bake_time", "max_bake_time")
 
 
 class Steps:
@@ -49,7 +51,8 @@ class Steps:
     def open(self, answer):
         """Take the lease and open the journal, or take up the run that was left."""
         plan = self.plan if answer["run"] else self._plan_with_questions()
-        self.journal.take(answer["tip"])
+        ledger = self.journal.take(answer["tip"])
+        self.run["learned"] = self._learned(ledger.records)
         if answer["run"]:
             self.journal.write("run_resumed", owner=self.run["owner"])
         else:
@@ -87,6 +90,8 @@ class Steps:
         """Take a batch out of traffic at every balancer, standby first, and wait until nothing runs there."""
         batch, floor = self.plan["batches"][index], self.plan["min_available"]
         self.crew.absent.clear()
+        self.run["batch_began"] = boottime()
+        self._hurry()
         views = self.crew.views()
         for name, states in _states(views, batch).items():
             self.run["prior"].setdefault(name, states)
@@ -100,6 +105,7 @@ class Steps:
 
     def change(self, index):
         """Switch every node of the batch to the release, and prove it there; the seconds that it took are kept."""
+        self._hurry()
         release = self.plan["release"]
         troubles = self._switch(index, dict.fromkeys(self.plan["batches"][index], release))
         if troubles:
@@ -118,6 +124,7 @@ class Steps:
 
     def admit(self, index):
         """Bring the batch back by probation, at the first weight of the ramp."""
+        self._hurry()
         self._admit(index, self.plan["batches"][index], self.policy["ramp"][0])
 
     def _admit(self, index, servers, share, back=False):
@@ -129,6 +136,7 @@ class Steps:
     def bake(self, index):
         """Watch the batch until the gates have a verdict. Raises PlatformError with the reasons unless it is a pass."""
         batch = self.plan["batches"][index]
+        self._hurry()
         self._phase("baking", index)
         with self._alive() as beat:
             watcher = Bake(
@@ -231,6 +239,16 @@ class Steps:
         self.beating._held = self.journal._held
         return _Alive(self.beating)
 
+    def _hurry(self):
+        """Wait no longer than the batch may still take. Raises PlatformError when its time is up."""
+        limit = self.policy["progress_deadline"]
+        left = self.run["batch_began"] + limit - boottime()
+        if left <= 0:
+            raise PlatformError(
+                "not back in traffic with proof {0:g} s after its drain (progress_deadline)".format(limit)
+            )
+        self.crew.policy = self.policy = {**self.policy, **{key: min(self.policy[key], left) for key in WAITS}}
+
     def _phase(self, phase, index, back=False, **data):
         more = {key: value for key, value in data.items() if value}
         self.journal.write(phase, batch=index, **({"back": True} if back else {}), **more)
@@ -286,14 +304,17 @@ class Steps:
         model = values["model_server_releases"][self.plan["release"]]["model"]
         return "{0} {1}".format(model, values.get("model_server_node_class", "any"))
 
+    def _learned(self, records):
+        """What loading took in earlier runs, by the names under which it is learned."""
+        keys = {self._load_key(node) for batch in self.plan["batches"] for node in batch}
+        earlier = [record for record in records if record.run != self.run["id"]]
+        return {key: load_seconds(earlier, key) for key in sorted(keys)}
+
     def _load_gates(self, loads):
-        if not loads:
-            return []
-        records = [record for record in self.journal.read().records if record.run != self.run["id"]]
         return [
             load_time_gate(
                 seconds,
-                load_seconds(records, self._load_key(node)),
+                self.run["learned"].get(self._load_key(node), []),
                 self.policy["load_time_factor"],
                 LOAD_FLOOR_S,
             )

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Unreadable
@@ -121,30 +121,6 @@ class Window:
             downs=sum(track.downs for track in tracks),
             response_ms=sum(ms for _count, ms in times) / timed if timed else None,
         )
-
-    def to_dict(self) -> dict[str, dict[str, Any]]:
-        """As JSON takes it: balancer, server, sums."""
-        kept: dict[str, dict[str, Any]] = {}
-        for (balancer, server), track in self._tracks.items():
-            kept.setdefault(balancer, {})[server] = asdict(track)
-        return kept
-
-    @classmethod
-    def from_dict(cls, kept: Mapping[str, Any]) -> Window:
-        """What to_dict gave. Raises Unreadable for anything else."""
-        window = cls()
-        for balancer, servers in _mapping(kept).items():
-            for server, track in _mapping(servers).items():
-                window._tracks[str(balancer), str(server)] = _Track(
-                    start=Reading.of(_mapping(track).get("start", {})),
-                    last=Reading.of(track.get("last", {})),
-                    requests=_count(track, "requests"),
-                    errors=_count(track, "errors"),
-                    downs=_count(track, "downs"),
-                    timed=_count(track, "timed"),
-                    timed_ms=_time(track, "timed_ms"),
-                )
-        return window
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

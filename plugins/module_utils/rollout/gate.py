@@ -70,7 +70,7 @@ class Limits:
     excess_percent: float = 0.5
     max_error_percent: float = 1.0
     min_requests: int = 300
-    max_latency_ratio: float = 2.0
+    max_latency_ratio: float = 1.5
     latency_floor_ms: float = 20.0
     error_budget_min: int = 10
     error_budget_percent: float = 0.5

@@ -25,7 +25,7 @@ NUMBERS: dict[str, tuple[float, float, float]] = {
     "synthetic_requests": (0, 0, 1000),
     "min_requests": (300, 0, 1000000),
     "max_error_percent": (1.0, 0, 100),
-    "max_latency_ratio": (2.0, 1, 1000),
+    "max_latency_ratio": (1.5, 1, 1000),
     "latency_floor_ms": (20, 0, 3600000),
     "error_budget_percent": (0.5, 0, 100),
     "error_budget_min": (10, 0, 1000000),

@@ -93,7 +93,10 @@ def error_gate(new: Totals, peers: Totals, limits: Limits) -> Verdict:
 
 
 def latency_gate(new: Totals, peers: Totals, limits: Limits) -> Verdict:
-    """The new servers' mean time to respond, in ms, is not a multiple of their peers', small differences aside."""
+    """The new servers' mean time to respond, in ms, is not a multiple of their peers', small differences aside.
+
+    The first few requests meet cold caches: below min_requests a slow server is not yet a bad one.
+    """
     evidence = {"response_ms": new.response_ms, "peers_response_ms": peers.response_ms, "requests": new.requests}
     if new.response_ms is None:
         return unclear(
@@ -105,6 +108,9 @@ def latency_gate(new: Totals, peers: Totals, limits: Limits) -> Verdict:
     said += ", their peers after {0:.0f} ms".format(peers.response_ms)
     slower = new.response_ms > limits.max_latency_ratio * peers.response_ms
     if slower and new.response_ms - peers.response_ms > limits.latency_floor_ms:
+        if new.requests < limits.min_requests:
+            said += " after {0} requests, {1} are needed to judge".format(new.requests, limits.min_requests)
+            return unclear("latency", said, **evidence)
         return failed("latency", "{0}: more than {1:g} times".format(said, limits.max_latency_ratio), **evidence)
     return passed("latency", said, **evidence)
 

@@ -35,7 +35,8 @@ class Clock:
         # No machine loses power here, and a thousand records are to be written.
         monkeypatch.setattr(store_module.os, "fsync", lambda _handle: None)
         monkeypatch.setattr(store_module, "now", lambda: Moment(self.at, "boot"))
-        monkeypatch.setattr(journal, "boottime", lambda: self.at)
+        for module in (journal, steps):
+            monkeypatch.setattr(module, "boottime", lambda: self.at)
         played = SimpleNamespace(monotonic=lambda: self.at, time=lambda: 1.7e9 + self.at, sleep=self.sleep)
         for module in (bake, events):
             monkeypatch.setattr(module, "time", played)

@@ -79,6 +79,26 @@ def test_a_pool_moves_batch_by_batch(scene):
     assert scene.world.ask()["forward"] == []
 
 
+def test_a_batch_that_takes_too_long_is_taken_back(scene):
+    asked = {"progress_deadline": 20, "min_requests": 10**6, "bake_time": 1, "max_bake_time": 300}
+    outcome, reason, _lost = scene.roll(scene.world.ask(**asked))
+    assert outcome == "reverted"
+    assert "no verdict after 20 s" in reason
+    assert scene.serving()
+    assert set(scene.world.active.values()) == {"r1"}
+
+
+def test_a_batch_whose_time_is_up_begins_no_further_step(scene):
+    def slowly(_arguments):
+        scene.clock.sleep(30)
+
+    scene.world.wrong[("gpu1", "model_release")] = slowly
+    outcome, reason, _lost = scene.roll(scene.world.ask(progress_deadline=20))
+    assert (outcome, reason) == ("reverted", "not back in traffic with proof 20 s after its drain (progress_deadline)")
+    assert set(scene.world.active.values()) == {"r1"}
+    assert scene.serving()
+
+
 def test_standby_first_and_nothing_is_stopped_before_both_have_drained_it(scene):
     scene.roll()
     assert [entry[:3] for entry in scene.world.log[:6]] == [
@@ -315,6 +335,7 @@ def test_a_step_of_a_controller_that_lost_the_pool_changes_nothing_more(scene):
     late = {
         "id": left.id, "pool": "serving", "owner": left.owner, "plan": left.plan, "policy": opened["policy"],
         "balancers": ["lb2", "lb1"], "prior": left.prior, "spent": {}, "loads": {}, "absent": [], "fence": 1, "seq": 2,
+        "batch_began": scene.clock.at,
         "ledger_hosts": scene.world.names, "events_folder": str(scene.folder / "events"),
     }  # fmt: skip
     scene.clock.sleep(61)

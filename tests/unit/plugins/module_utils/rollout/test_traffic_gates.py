@@ -112,20 +112,27 @@ def test_too_few_requests_never_pass(requests, errors, peers):
     ("new", "peers", "verdict", "reason"),
     [
         (150.0, 140.0, "pass", "respond after 150 ms, their peers after 140 ms"),
-        (450.0, 150.0, "fail", "450 ms, their peers after 150 ms: more than 2 times"),
-        (300.0, 150.0, "pass", ""),
+        (450.0, 150.0, "fail", "450 ms, their peers after 150 ms: more than 1.5 times"),
+        (225.0, 150.0, "pass", ""),
+        (226.0, 150.0, "fail", ""),
         (25.0, 6.0, "pass", ""),  # four times as slow, but 19 ms
         (27.0, 6.0, "fail", ""),
         (5.0, 0.0, "pass", ""),
-        (None, 150.0, "inconclusive", "9 requests at the new servers are too few to time"),
+        (None, 150.0, "inconclusive", "300 requests at the new servers are too few to time"),
         (None, None, "inconclusive", "too few"),
         (450.0, None, "pass", "no peers to compare with"),
     ],
 )
 def test_latency_gate(new, peers, verdict, reason):
-    result = latency_gate(Totals(9, response_ms=new), Totals(99, response_ms=peers), LIMITS)
+    result = latency_gate(Totals(300, response_ms=new), Totals(99, response_ms=peers), LIMITS)
     assert (result.gate, result.verdict) == ("latency", verdict)
     assert reason in result.reason
+
+
+def test_a_slow_start_is_no_verdict_yet():
+    result = latency_gate(Totals(299, response_ms=450.0), Totals(999, response_ms=150.0), LIMITS)
+    assert result.verdict == "inconclusive"
+    assert "after 299 requests, 300 are needed to judge" in result.reason
 
 
 @pytest.mark.parametrize(

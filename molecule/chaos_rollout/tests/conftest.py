@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.chaos import story
-from tests.chaos.controller import Controller
+from tests.chaos.controller import mend
 from tests.lab.containers import Lab
 
 
@@ -38,15 +36,4 @@ def nodes(lab) -> tuple[str, ...]:
 @pytest.fixture(autouse=True)
 def way(lab, nodes, tmp_path) -> story.Way:
     """Where every node is, and where a rollout goes: r1 to r2 or r2 to r1, whatever the case before left."""
-    for host in lab.hosts:
-        if not lab.running(host):
-            lab.start(host)
-    end = time.monotonic() + 150
-    while not (here := story.whole(lab, nodes)):
-        arguments = ("-e", "release=r1", "-e", "bake_time=1", "-e", "min_requests=0", "-e", "admit_drained=true")
-        with Controller(lab, tmp_path / "before", *story.ROLLBACK, *arguments) as controller:
-            # A dead controller's lease has to run out first.
-            if controller.end():
-                assert time.monotonic() < end, controller.output()[-3000:]
-                time.sleep(3)
-    return story.Way(here, {"r1": "r2", "r2": "r1"}[here])
+    return mend(lab, nodes, tmp_path / "before")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import time
 
@@ -11,17 +12,24 @@ import pytest
 
 from tests.chaos import story
 from tests.chaos.controller import Controller
+from tests.lab.containers import Lab
 
 PHASES = ("draining", "changing", "admitting", "baking", "verified")
 SOME = (("changing 1", "resume"), ("admitting 2", "rollback"))
-ALL = tuple(
-    (transition, then)
-    for then in ("resume", "rollback")
-    for transition in ("run_opened", *(f"{phase} {batch}" for batch in (1, 2, 3) for phase in PHASES))
-)
 
 
-@pytest.mark.parametrize(("transition", "then"), ALL if story.WHOLE else SOME)
+def transitions(nodes):
+    """Everything that the journal of a rollout node by node goes through before its end."""
+    return ["run_opened", *(f"{phase} {batch}" for batch in range(1, len(nodes) + 1) for phase in PHASES)]
+
+
+def pytest_generate_tests(metafunc):
+    """One case for each transition, as many as the lab has nodes: `then` is what another controller does."""
+    if "transition" in metafunc.fixturenames:
+        every = [(each, "rollback") for each in transitions(story.nodes(Lab.from_env()))] if story.WHOLE else SOME
+        metafunc.parametrize(("transition", "then"), every)
+
+
 def test_killed_after_a_transition_another_controller_goes_on(lab, nodes, way, tmp_path, transition, then):
     with story.load(lab, tmp_path) as load:
         with Controller(lab, tmp_path / "first", *story.DEPLOY, "-e", f"release={way.there}", *story.QUICK) as first:
@@ -33,6 +41,30 @@ def test_killed_after_a_transition_another_controller_goes_on(lab, nodes, way, t
         result = load.stop()
     assert story.lost(result) == (0, 0), story.samples(result)
     assert set(story.releases(lab, nodes)) == {way.there if then == "resume" else way.here}
+    assert story.settled(lab) == []
+
+
+@pytest.mark.whole
+def test_killed_after_every_transition_in_turn_another_controller_always_goes_on(lab, nodes, way, tmp_path):
+    """One rollout, and a new controller after each death; none knows what the one before it knew."""
+    died_after, due = [], set(transitions(nodes))
+    with story.load(lab, tmp_path) as load:
+        arguments = (*story.DEPLOY, "-e", f"release={way.there}", *story.QUICK, "-e", "lease_ttl=10")
+        for number in itertools.count(1):
+            with Controller(lab, tmp_path / f"controller{number}", *arguments) as controller:
+                if not controller.until(lambda each: due & set(each.transitions())):
+                    assert controller.end() == 0, controller.output()[-3000:]
+                    break
+            died_after += [each for each in controller.transitions() if each in due][:1]
+            due.discard(died_after[-1])
+            # No longer than the lease: whoever comes next may meet the balancers' timers at work.
+            time.sleep(10.5)
+            arguments = (*story.DEPLOY, "-e", "action=resume", *story.QUICK, "-e", "lease_ttl=10")
+        result = load.stop()
+    assert story.lost(result) == (0, 0), story.samples(result)
+    # What a controller wrote between two looks at it may be its second transition.
+    assert len(died_after) >= len(transitions(nodes)) - 2, sorted(due)
+    assert set(story.releases(lab, nodes)) == {way.there}
     assert story.settled(lab) == []
 
 

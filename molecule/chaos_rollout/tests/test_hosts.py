@@ -11,6 +11,8 @@ from tests.chaos.controller import Controller
 
 NODE_DIES = ("draining 1", "changing 1", "baking 1")
 BALANCER_DIES = ("draining 1", "changing 1", "admitting 1", "baking 1")
+LEDGER = "/var/lib/steadfast/ledger/serving"
+FULL = f"mount -t tmpfs -o size=32k none {LEDGER} && dd if=/dev/zero of={LEDGER}/filler bs=1k count=64; df {LEDGER}"
 
 
 @pytest.mark.whole
@@ -51,18 +53,36 @@ def test_a_ledger_host_that_is_gone_does_not_stop_a_rollout_and_is_repaired(lab,
     lab.start("witness1")
     with Controller(lab, tmp_path / "back", *story.ROLLBACK, *story.QUICK) as back:
         assert back.end() == 0, back.output()[-3000:]
-    journals = {
-        host: lab.exec(host, ["cat", "/var/lib/steadfast/ledger/serving/journal"]).stdout
-        for host in (*story.BALANCERS, "witness1")
-    }
+    journals = {host: lab.exec(host, ["cat", f"{LEDGER}/journal"]).stdout for host in (*story.BALANCERS, "witness1")}
     assert len(set(journals.values())) == 1
+
+
+@pytest.fixture(params=["its disk is full", "it is cut off from the others"])
+def ailing_witness(request, lab):
+    """A ledger host that the controller reaches, and that cannot do its part or cannot be reached by the others."""
+    full = request.param == "its disk is full"
+    ill, well = (FULL, f"umount {LEDGER}") if full else ("ip link set eth0 down", "ip link set eth0 up")
+    done = lab.exec("witness1", ["sh", "-c", ill])
+    assert "100%" in done.stdout or not full
+    yield request.param
+    lab.exec("witness1", ["sh", "-c", well])
+
+
+@pytest.mark.whole
+def test_an_ailing_ledger_host_does_not_stop_a_rollout(lab, nodes, way, tmp_path, ailing_witness):
+    with story.load(lab, tmp_path) as load:
+        with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:
+            assert run.end() == 0, run.output()[-3000:]
+        result = load.stop()
+    assert story.lost(result) == (0, 0), story.samples(result)
+    assert set(story.releases(lab, nodes)) == {way.there}
 
 
 @pytest.mark.whole
 def test_two_ledger_hosts_gone_is_refused_before_anything_is_changed(lab, nodes, way, tmp_path):
     for host in ("witness1", "lb1"):
-        lab.exec(host, ["mv", "/var/lib/steadfast/ledger/serving", "/var/lib/steadfast/ledger/serving.away"])
-        lab.exec(host, ["touch", "/var/lib/steadfast/ledger/serving"])
+        lab.exec(host, ["mv", LEDGER, f"{LEDGER}.away"])
+        lab.exec(host, ["touch", LEDGER])
     try:
         with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:
             assert run.end() != 0
@@ -70,8 +90,8 @@ def test_two_ledger_hosts_gone_is_refused_before_anything_is_changed(lab, nodes,
         assert set(story.releases(lab, nodes)) == {way.here}
     finally:
         for host in ("witness1", "lb1"):
-            lab.exec(host, ["rm", "/var/lib/steadfast/ledger/serving"])
-            lab.exec(host, ["mv", "/var/lib/steadfast/ledger/serving.away", "/var/lib/steadfast/ledger/serving"])
+            lab.exec(host, ["rm", LEDGER])
+            lab.exec(host, ["mv", f"{LEDGER}.away", LEDGER])
 
 
 @pytest.mark.whole

@@ -1,0 +1,159 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make bench-rollout`: our rolling deploy and the textbook's, side by side on one lab under one load.
+
+The lab must be up and set up (`make lab-up`, site.yml). ROWS names what happens meanwhile (a comma between; all by
+default), BAKE the bake time in seconds (30), RATE the requests per second (40). The ideal is a bake and the measured
+stop and load of the engine, node by node; a drain that waits for streams is no part of it. What was lost is counted by
+the clients. Writes build/bench/rollout.json; exit 1 when ours lost something to anything but the death of a balancer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import releases, story
+from tests.chaos.controller import Controller, mend
+from tests.lab.containers import Lab
+from tests.lab.load import LoadRun
+from tests.lab.load_loop import Plan
+from tests.lab.settings import ROOT
+
+OUT = ROOT / "build" / "bench"
+BAKE = float(os.environ.get("BAKE", "30"))
+RATE = float(os.environ.get("RATE", "40"))
+SIDES = ("ours", "textbook, drain", "textbook, no drain")
+SHORT, LONG = (1.0, 2.0), (5.0, 30.0)
+# Seconds after which what a dead controller has left would be back, if it comes back by itself.
+PATIENCE_S = 45.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """What happens during a rollout: how long streams last (s), which release, and what is done in a drain."""
+
+    streams: tuple[float, float] = SHORT
+    release: str = ""
+    meanwhile: Callable[[Lab, Controller], None] | None = None
+
+
+def reload_balancers(lab: Lab, _controller: Controller) -> None:
+    """As an operator does who changes a certificate."""
+    for balancer in story.BALANCERS:
+        lab.exec(balancer, ["systemctl", "reload", "haproxy"], check=False)
+
+
+def kill_balancer(lab: Lab, _controller: Controller) -> None:
+    """The balancer that holds the virtual IP loses its power."""
+    held = [name for name in story.BALANCERS if lab.virtual_ip in lab.exec(name, ["ip", "-4", "address"]).stdout]
+    lab.kill(held[0])
+
+
+def kill_controller(_lab: Lab, controller: Controller) -> None:
+    """The controller loses its power."""
+    controller.__exit__()
+
+
+ROWS = {
+    "calm": Row(),
+    "streams": Row(LONG),
+    "reload": Row(LONG, meanwhile=reload_balancers),
+    "balancer-killed": Row(meanwhile=kill_balancer),
+    "controller-killed": Row(meanwhile=kill_controller),
+    "bad-release": Row(release="bad-errors"),
+}
+
+
+def arguments(side: str, release: str, variables: Path) -> tuple[str, ...]:
+    """The playbook of one side."""
+    common = ("-e", f"@{variables}", "-e", f"release={release}", "-e", f"bake_time={BAKE:g}")
+    if side == "ours":
+        return (*story.DEPLOY, *common, "-e", "min_requests=100", "-e", "lease_ttl=15")
+    return ("tests/benchmark/textbook.yml", *common, "-e", f"textbook_drain={'no drain' not in side}".lower())
+
+
+def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tuple[str, ...]) -> dict[str, Any]:
+    """One rollout under load."""
+    label = f"{name}-{side}".replace(", ", "-").replace(" ", "-")
+    url = f"http://{lab.virtual_ip}:8080"
+    plan = Plan(url=url, name=label, rate=RATE, streams=4, model="tiny", stream_seconds=row.streams)
+    release = row.release or way.there
+    variables = releases.write_variables(OUT / "releases.json")
+    with LoadRun(plan, OUT / f"{label}.json", OUT / f"{label}.log") as load:
+        time.sleep(3)
+        began = time.monotonic()
+        with Controller(lab, OUT / label, *arguments(side, release, variables)) as controller:
+            if row.meanwhile and controller.until(lambda _each: story.out_of_traffic(lab)):
+                row.meanwhile(lab, controller)
+            status = controller.end()
+        wall = time.monotonic() - began
+        if row.meanwhile is kill_controller:
+            story.settled(lab, PATIENCE_S)
+        result = load.stop()
+    failed, cut = story.lost(result)
+    for balancer in story.BALANCERS:
+        if not lab.running(balancer):
+            lab.start(balancer)
+    overhead = (wall - len(nodes) * BAKE) / len(nodes)
+    return {
+        "row": name,
+        "side": side,
+        "exit": status,
+        "wall_s": round(wall, 1),
+        "overhead_per_node_s": round(overhead, 1) if not status else None,
+        "requests": result["requests"]["sent"],
+        "failed": failed,
+        "streams": result["streams"]["started"],
+        "cut": cut,
+        "left_drained": len({entry.split()[0] for entry in story.out_of_traffic(lab)}),
+        "on_bad_release": sum(each == row.release for each in story.releases(lab, nodes)),
+    }
+
+
+def load_seconds(lab: Lab) -> list[float]:
+    """Stop and load of each node in the last rollout that is in the journal (s)."""
+    found: dict[str, list[float]] = {}
+    for line in lab.exec("lb1", ["cat", "/var/lib/steadfast/ledger/serving/journal"]).stdout.splitlines():
+        record = json.loads(line[line.index("{") :])
+        found.setdefault(record["run"], []).extend(record["data"].get("load_seconds", {}).values())
+    return list(found.values())[-1]
+
+
+def main() -> int:
+    """Every row with every side, then the table."""
+    lab = Lab.from_env()
+    nodes = story.nodes(lab)
+    OUT.mkdir(parents=True, exist_ok=True)
+    releases.install(lab, nodes)
+    found: list[dict[str, Any]] = []
+    for name in (os.environ.get("ROWS") or ",".join(ROWS)).split(","):
+        for side in SIDES:
+            way = mend(lab, nodes, OUT / "mend")
+            found.append(measure(lab, side, name, ROWS[name], way, nodes))
+            if side == "ours" and name == "calm":
+                found[-1]["over_ideal"] = round(found[-1]["wall_s"] / (len(nodes) * BAKE + sum(load_seconds(lab))), 3)
+            print(json.dumps(found[-1]), flush=True)
+            (OUT / "rollout.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    mend(lab, nodes, OUT / "mend")
+    print(table(found))
+    ours = [each for each in found if each["side"] == "ours" and each["row"] not in ("balancer-killed", "bad-release")]
+    return 1 if any(each["failed"] or each["cut"] or each["left_drained"] for each in ours) else 0
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """The measurements for people."""
+    columns = tuple(dict.fromkeys(key for each in found for key in each))
+    rows = [columns, *(tuple(str(each.get(column, "")) for column in columns) for each in found)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,7 +18,7 @@ ARGUMENTS = {
     "step": {
         "type": "str",
         "required": True,
-        "choices": ["open", "drain", "change", "admit", "bake", "take_back", "close"],
+        "choices": ["open", "batch", "take_back", "close"],
     },
     "answer": {"type": "dict"},
     "run": {"type": "dict"},
@@ -63,11 +63,11 @@ class ActionModule(ActionBase):
         return {"changed": True, "run": self._kept(steps)}
 
     def _batch(self, arguments, task_vars):
+        """A batch from traffic to traffic, in one task: its connections and its account of the run serve all steps."""
         steps = Steps(self, task_vars, arguments["run"])
-        getattr(steps, arguments["step"])(arguments["batch"])
+        for step in (steps.drain, steps.change, steps.admit, steps.bake):
+            step(arguments["batch"])
         return {"changed": True, "run": self._kept(steps)}
-
-    _drain = _change = _admit = _bake = _batch
 
     def _take_back(self, arguments, task_vars):
         """After a failure, or for a run that was on its way back: take back, close, and fail with the reason."""

@@ -18,11 +18,11 @@ description:
 options:
   step:
     description:
-      - V(open) takes the lease and opens the journal. V(drain) takes a batch out of traffic at every balancer. V(change) switches its nodes to the
-        release and proves them. V(admit) brings them back by probation. V(bake) watches them under real traffic until the gates have a verdict.
+      - V(open) takes the lease and opens the journal. V(batch) takes a batch out of traffic at every balancer, switches its nodes to the release and
+        proves them, brings them back by probation, and watches them under real traffic until the gates have a verdict.
         V(close) ends the run. V(take_back) ends a run that failed, taking back what the policy says, and fails with the reason.
     type: str
-    choices: [open, drain, change, admit, bake, take_back, close]
+    choices: [open, batch, take_back, close]
     required: true
   answer:
     description: The result of M(steadfast.ai_platform.rollout_plan). Required with O(step=open).
@@ -63,9 +63,9 @@ EXAMPLES = r"""
     ledger_hosts: "{{ groups['ledger_hosts'] }}"
   register: rollout_now
 
-- name: Drain the first batch
+- name: Change the first batch
   steadfast.ai_platform.rollout_step:
-    step: drain
+    step: batch
     batch: 0
     run: "{{ rollout_now.run }}"
   register: rollout_now
@@ -80,7 +80,7 @@ verdicts:
   description: What each gate found, with its numbers.
   type: list
   elements: dict
-  returned: when O(step=bake) fails
+  returned: when a gate of O(step=batch) fails
 quarantined:
   description: Nodes that could not be brought back, with the reason.
   type: dict

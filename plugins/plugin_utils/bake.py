@@ -37,12 +37,14 @@ class Bake:
         self.seen, self.pulses, self.samples = {}, {}, {node: [] for node in batch}
         self.restarts = {}
         self.asked = {"requests": 0, "errors": 0}
+        self.proved = False
         self.began = time.monotonic()
 
     def watch(self, ramp, seconds, longest, check):
         """Look until the bake is over. `ramp`: functions that raise the weight, spread over the bake.
 
         Returns (overall verdict, all verdicts). `check` raises when this controller must not go on.
+        Raises PlatformError when a node's own port does not prove the release at the end.
         """
         pause = min(5.0, max(1.0, seconds / 8))
         due = [self.began + seconds * (number + 1) / (len(ramp) + 1) for number in range(len(ramp))]
@@ -64,8 +66,13 @@ class Bake:
                 verdicts += self.ask_others()
                 worst = overall(verdicts)
                 if worst.verdict != "inconclusive" or passed_s >= longest:
+                    if not self.proved:
+                        self._prove()
                     return worst, verdicts
             left = seconds - passed_s if passed_s < seconds else pause
+            if left <= pause and not ramp:
+                # Before the last look, so that it costs no time.
+                self._prove()
             time.sleep(max(0.05, min(pause, left) - (time.monotonic() - looked)))
 
     def look(self):
@@ -189,6 +196,13 @@ class Bake:
             answers = result.get("answers") or {"requests": 1, "errors": 1}
             for key in self.asked:
                 self.asked[key] += int(answers[key])
+
+    def _prove(self):
+        """One more completion on each node's own port: what served when it was admitted may not serve now."""
+        for node, result in self.crew.probe(self.batch, self.release).items():
+            if result.get("failed") or result.get("unreachable"):
+                raise PlatformError("{0} at the end of the bake: {1}".format(node, result.get("msg")))
+        self.proved = True
 
     def _prometheus(self, path, **query):
         url = "{0}{1}{2}".format(

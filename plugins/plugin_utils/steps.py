@@ -151,7 +151,6 @@ class Steps:
             ]
             worst, verdicts = watcher.watch(ramp, self.policy["bake_time"], self.policy["max_bake_time"], beat.check)
             verdicts += self._load_gates(self.run["loads"])
-            self._prove_again(batch)
         listed = verdict_dicts(verdicts)
         self._tell("baking", index, "verdicts", verdicts=listed)
         worst_load = [v for v in verdicts if v.gate == "load_time" and v.verdict == "fail"]
@@ -320,11 +319,6 @@ class Steps:
             )
             for node, seconds in sorted(loads.items())
         ]
-
-    def _prove_again(self, batch):
-        for node, result in self.crew.probe(batch, self.plan["release"]).items():
-            if result.get("failed") or result.get("unreachable"):
-                raise PlatformError("{0} after the bake: {1}".format(node, result.get("msg")))
 
 
 class _Alive(Heartbeat):

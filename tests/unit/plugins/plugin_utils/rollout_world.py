@@ -244,7 +244,7 @@ class World(LedgerHosts):
 
 
 class Roller:
-    """Does what playbooks/tasks/roll.yml and batch.yml do: every step a task of its own, its results through JSON."""
+    """Does what playbooks/tasks/roll.yml and batch.yml do: every batch a task of its own, its results through JSON."""
 
     def __init__(self, world, folder, monkeypatch):
         self.world, self.folder = world, folder
@@ -268,10 +268,10 @@ class Roller:
             if answered["reason"]:
                 raise PlatformError(answered["reason"])
             for index in answered["forward"]:
-                for step in ("drain", "change", "admit", "bake"):
-                    here = self.steps(now["run"])
-                    getattr(here, step)(index)
-                    now = {"run": self.kept(here)}
+                here = self.steps(now["run"])
+                for step in (here.drain, here.change, here.admit, here.bake):
+                    step(index)
+                now = {"run": self.kept(here)}
             self.steps(now["run"]).close("succeeded")
         except PlatformError as error:
             return self.take_back(copy.deepcopy(now["run"]), index, error)

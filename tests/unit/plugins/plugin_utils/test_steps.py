@@ -249,7 +249,7 @@ def test_a_load_that_took_much_longer_than_usual_fails(scene):
 
 def test_a_server_that_does_not_answer_after_its_bake_fails(scene):
     scene.world.wrong[("gpu1", "model_probe")] = NO_PROOF
-    assert scene.roll()[:2] == ("reverted", "gpu1 after the bake: completion: HTTP 500")
+    assert scene.roll()[:2] == ("reverted", "gpu1 at the end of the bake: completion: HTTP 500")
 
 
 def test_moments_without_a_majority_take_back_and_no_record_is_lost_or_said_two_ways(scene):

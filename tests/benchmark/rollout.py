@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make bench-rollout`: our rolling deploy and the textbook's, side by side on one lab under one load.
 
-The lab must be up and set up (`make lab-up`, site.yml). ROWS names what happens meanwhile (a comma between; all by
+The lab must be up and set up (`make lab-up`, site.yml). The textbook's engines stop as a plain unit does, on SIGTERM;
+the role's own unit would wait for their streams. ROWS names what happens meanwhile (a comma between; all by
 default), BAKE the bake time in seconds (30), RATE the requests per second (40). The ideal is a bake and the measured
 stop and load of the engine, node by node; a drain that waits for streams is no part of it. What was lost is counted by
 the clients. Writes build/bench/rollout.json; exit 1 when ours lost something to anything but the death of a balancer.
@@ -31,6 +32,8 @@ BAKE = float(os.environ.get("BAKE", "30"))
 RATE = float(os.environ.get("RATE", "40"))
 SIDES = ("ours", "textbook, drain", "textbook, no drain")
 SHORT, LONG = (1.0, 2.0), (5.0, 30.0)
+# A drop-in: its empty ExecStop takes back the one that the role has written.
+PLAIN_UNIT = "/run/systemd/system/model-server-serving.service.d/zz-textbook.conf"
 # Seconds after which what a dead controller has left would be back, if it comes back by itself.
 PATIENCE_S = 45.0
 
@@ -79,6 +82,14 @@ def arguments(side: str, release: str, variables: Path) -> tuple[str, ...]:
     return ("tests/benchmark/textbook.yml", *common, "-e", f"textbook_drain={'no drain' not in side}".lower())
 
 
+def plain_unit(lab: Lab, nodes: tuple[str, ...], plain: bool) -> None:
+    """Let the engines stop as a plain unit does, or as the role's does."""
+    folder = PLAIN_UNIT.rpartition("/")[0]
+    write = f"mkdir -p {folder} && printf '[Service]\\nExecStop=\\n' > {PLAIN_UNIT}"
+    for node in nodes:
+        lab.exec(node, ["sh", "-c", f"{write if plain else f'rm -f {PLAIN_UNIT}'}; systemctl daemon-reload"])
+
+
 def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tuple[str, ...]) -> dict[str, Any]:
     """One rollout under load."""
     label = f"{name}-{side}".replace(", ", "-").replace(" ", "-")
@@ -94,13 +105,13 @@ def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tup
                 row.meanwhile(lab, controller)
             status = controller.end()
         wall = time.monotonic() - began
-        if row.meanwhile is kill_controller:
+        for balancer in story.BALANCERS:
+            if not lab.running(balancer):
+                lab.start(balancer)
+        if row.meanwhile in (kill_balancer, kill_controller):
             story.settled(lab, PATIENCE_S)
         result = load.stop()
     failed, cut = story.lost(result)
-    for balancer in story.BALANCERS:
-        if not lab.running(balancer):
-            lab.start(balancer)
     overhead = (wall - len(nodes) * BAKE) / len(nodes)
     return {
         "row": name,
@@ -135,12 +146,15 @@ def main() -> int:
     found: list[dict[str, Any]] = []
     for name in (os.environ.get("ROWS") or ",".join(ROWS)).split(","):
         for side in SIDES:
+            plain_unit(lab, nodes, plain=False)
             way = mend(lab, nodes, OUT / "mend")
+            plain_unit(lab, nodes, plain=side != "ours")
             found.append(measure(lab, side, name, ROWS[name], way, nodes))
             if side == "ours" and name == "calm":
                 found[-1]["over_ideal"] = round(found[-1]["wall_s"] / (len(nodes) * BAKE + sum(load_seconds(lab))), 3)
             print(json.dumps(found[-1]), flush=True)
             (OUT / "rollout.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    plain_unit(lab, nodes, plain=False)
     mend(lab, nodes, OUT / "mend")
     print(table(found))
     ours = [each for each in found if each["side"] == "ours" and each["row"] not in ("balancer-killed", "bad-release")]

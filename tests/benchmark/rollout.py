@@ -40,11 +40,12 @@ PATIENCE_S = 45.0
 
 @dataclass(frozen=True)
 class Row:
-    """What happens during a rollout: how long streams last (s), which release, and what is done in a drain."""
+    """What happens during a rollout: how long streams last (s), which release, what is done in a drain, the bake (s)."""
 
     streams: tuple[float, float] = SHORT
     release: str = ""
     meanwhile: Callable[[Lab, Controller], None] | None = None
+    bake: float = BAKE
 
 
 def reload_balancers(lab: Lab, _controller: Controller) -> None:
@@ -70,15 +71,16 @@ ROWS = {
     "reload": Row(LONG, meanwhile=reload_balancers),
     "balancer-killed": Row(meanwhile=kill_balancer),
     "controller-killed": Row(meanwhile=kill_controller),
-    "bad-release": Row(release="bad-errors"),
+    # Never shorter: three errors in a hundred need some hundred requests to be seen.
+    "bad-release": Row(release="bad-errors", bake=max(BAKE, 30)),
 }
 
 
-def arguments(side: str, release: str, variables: Path) -> tuple[str, ...]:
+def arguments(side: str, release: str, bake: float, variables: Path) -> tuple[str, ...]:
     """The playbook of one side."""
-    common = ("-e", f"@{variables}", "-e", f"release={release}", "-e", f"bake_time={BAKE:g}")
+    common = ("-e", f"@{variables}", "-e", f"release={release}", "-e", f"bake_time={bake:g}")
     if side == "ours":
-        return (*story.DEPLOY, *common, "-e", "min_requests=100", "-e", "lease_ttl=15")
+        return (*story.DEPLOY, *common, "-e", f"min_requests={min(300, 10 * bake):g}", "-e", "lease_ttl=15")
     return ("tests/benchmark/textbook.yml", *common, "-e", f"textbook_drain={'no drain' not in side}".lower())
 
 
@@ -100,7 +102,7 @@ def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tup
     with LoadRun(plan, OUT / f"{label}.json", OUT / f"{label}.log") as load:
         time.sleep(3)
         began = time.monotonic()
-        with Controller(lab, OUT / label, *arguments(side, release, variables)) as controller:
+        with Controller(lab, OUT / label, *arguments(side, release, row.bake, variables)) as controller:
             if row.meanwhile and controller.until(lambda _each: story.out_of_traffic(lab)):
                 row.meanwhile(lab, controller)
             status = controller.end()
@@ -112,7 +114,7 @@ def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tup
             story.settled(lab, PATIENCE_S)
         result = load.stop()
     failed, cut = story.lost(result)
-    overhead = (wall - len(nodes) * BAKE) / len(nodes)
+    overhead = (wall - len(nodes) * row.bake) / len(nodes)
     return {
         "row": name,
         "side": side,

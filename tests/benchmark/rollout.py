@@ -40,7 +40,7 @@ PATIENCE_S = 45.0
 
 @dataclass(frozen=True)
 class Row:
-    """What happens during a rollout: how long streams last (s), which release, what is done in a drain, the bake (s)."""
+    """What happens during a rollout: how long streams last (s), which release, what is done in a drain, the bake."""
 
     streams: tuple[float, float] = SHORT
     release: str = ""

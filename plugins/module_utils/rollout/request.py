@@ -132,8 +132,8 @@ def _same(left: Run, nodes: list[Node]) -> None:
 
 
 def _before(pool: str, past: list[Run]) -> str:
-    """The release that the newest run which moved the pool moved it from."""
-    moved = [run for run in past if run.plan and (run.open or run.outcome == "succeeded") and run.phases]
+    """The release that the newest run moved the pool from; an unfinished run counts before it has moved anything."""
+    moved = [run for run in past if run.plan and (run.open or (run.outcome == "succeeded" and run.phases))]
     releases = sorted({str(name) for name in moved[-1].plan["previous"].values() if name}) if moved else []
     if len(releases) != 1:
         raise Refused(

@@ -180,6 +180,12 @@ def test_a_run_that_took_itself_back_moved_nothing():
     assert found.plan["release"] == "r1"
 
 
+def test_a_run_that_was_only_opened_is_rolled_back_to_where_it_began():
+    later = opened(run="run2", release="r1", previous="r2", first=9)
+    found = answer(asked("rollback", ""), nodes("r2", "r2", "r2"), views(), ledger(*SUCCEEDED, *later))
+    assert (found.plan["release"], found.forward, found.supersedes) == ("r2", (), "run2")
+
+
 def test_what_was_before_must_be_known_and_one():
     with pytest.raises(Refused, match="is not in its journal: say -e release=NAME"):
         answer(asked("rollback", ""), nodes("r2", "r2", "r2"), views(), ledger())

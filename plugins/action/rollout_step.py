@@ -63,10 +63,9 @@ class ActionModule(ActionBase):
         return {"changed": True, "run": self._kept(steps)}
 
     def _batch(self, arguments, task_vars):
-        """A batch from traffic to traffic, in one task: its connections and its account of the run serve all steps."""
+        """All of a batch in one task: its connections and its account of the run serve every step."""
         steps = Steps(self, task_vars, arguments["run"])
-        for step in (steps.drain, steps.change, steps.admit, steps.bake):
-            step(arguments["batch"])
+        steps.batch(arguments["batch"])
         return {"changed": True, "run": self._kept(steps)}
 
     def _take_back(self, arguments, task_vars):

@@ -22,8 +22,8 @@ from .journal import Heartbeat, Journal, boottime
 
 # A load is never called slow below this, in seconds: small models load in the noise.
 LOAD_FLOOR_S = 10.0
-# What may not last beyond the time that a batch has left.
-WAITS = ("drain_deadline", "capacity_deadline", "healthy_deadline", "bake_time", "max_bake_time")
+# What may not last beyond the time that a batch has left. A bake that has begun is never shorter than its policy says.
+WAITS = ("drain_deadline", "capacity_deadline", "healthy_deadline", "max_bake_time")
 
 
 class Steps:
@@ -86,12 +86,23 @@ class Steps:
 
     # --- A batch, forward ---------------------------------------------------------------------------------------
 
+    def batch(self, index):
+        """From traffic to traffic. No step begins, or waits, beyond progress_deadline; raises PlatformError then."""
+        limit = self.policy["progress_deadline"]
+        end = boottime() + limit
+        for step in (self.drain, self.change, self.admit, self.bake):
+            left = end - boottime()
+            if left <= 0:
+                raise PlatformError(
+                    "not back in traffic with proof {0:g} s after its drain (progress_deadline)".format(limit)
+                )
+            self.crew.policy = self.policy = {**self.policy, **{key: min(self.policy[key], left) for key in WAITS}}
+            step(index)
+
     def drain(self, index):
         """Take a batch out of traffic at every balancer, standby first, and wait until nothing runs there."""
         batch, floor = self.plan["batches"][index], self.plan["min_available"]
         self.crew.absent.clear()
-        self.run["batch_began"] = boottime()
-        self._hurry()
         views = self.crew.views()
         for name, states in _states(views, batch).items():
             self.run["prior"].setdefault(name, states)
@@ -105,7 +116,6 @@ class Steps:
 
     def change(self, index):
         """Switch every node of the batch to the release, and prove it there; the seconds that it took are kept."""
-        self._hurry()
         release = self.plan["release"]
         troubles = self._switch(index, dict.fromkeys(self.plan["batches"][index], release))
         if troubles:
@@ -124,7 +134,6 @@ class Steps:
 
     def admit(self, index):
         """Bring the batch back by probation, at the first weight of the ramp."""
-        self._hurry()
         self._admit(index, self.plan["batches"][index], self.policy["ramp"][0])
 
     def _admit(self, index, servers, share, back=False):
@@ -136,7 +145,6 @@ class Steps:
     def bake(self, index):
         """Watch the batch until the gates have a verdict. Raises PlatformError with the reasons unless it is a pass."""
         batch = self.plan["batches"][index]
-        self._hurry()
         self._phase("baking", index)
         with self._alive() as beat:
             watcher = Bake(
@@ -237,16 +245,6 @@ class Steps:
             self.journal.hold()
         self.beating._held = self.journal._held
         return _Alive(self.beating)
-
-    def _hurry(self):
-        """Wait no longer than the batch may still take. Raises PlatformError when its time is up."""
-        limit = self.policy["progress_deadline"]
-        left = self.run["batch_began"] + limit - boottime()
-        if left <= 0:
-            raise PlatformError(
-                "not back in traffic with proof {0:g} s after its drain (progress_deadline)".format(limit)
-            )
-        self.crew.policy = self.policy = {**self.policy, **{key: min(self.policy[key], left) for key in WAITS}}
 
     def _phase(self, phase, index, back=False, **data):
         more = {key: value for key, value in data.items() if value}

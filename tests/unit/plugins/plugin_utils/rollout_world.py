@@ -269,8 +269,7 @@ class Roller:
                 raise PlatformError(answered["reason"])
             for index in answered["forward"]:
                 here = self.steps(now["run"])
-                for step in (here.drain, here.change, here.admit, here.bake):
-                    step(index)
+                here.batch(index)
                 now = {"run": self.kept(here)}
             self.steps(now["run"]).close("succeeded")
         except PlatformError as error:

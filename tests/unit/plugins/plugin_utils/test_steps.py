@@ -88,6 +88,12 @@ def test_a_batch_that_takes_too_long_is_taken_back(scene):
     assert set(scene.world.active.values()) == {"r1"}
 
 
+def test_a_bake_is_not_cut_short_by_the_batchs_deadline(scene):
+    began = scene.clock.at
+    assert scene.roll(scene.world.ask(progress_deadline=20, bake_time=30))[0] == "succeeded"
+    assert scene.clock.at - began >= 3 * 30
+
+
 def test_a_batch_whose_time_is_up_begins_no_further_step(scene):
     def slowly(_arguments):
         scene.clock.sleep(30)
@@ -335,7 +341,6 @@ def test_a_step_of_a_controller_that_lost_the_pool_changes_nothing_more(scene):
     late = {
         "id": left.id, "pool": "serving", "owner": left.owner, "plan": left.plan, "policy": opened["policy"],
         "balancers": ["lb2", "lb1"], "prior": left.prior, "spent": {}, "loads": {}, "absent": [], "fence": 1, "seq": 2,
-        "batch_began": scene.clock.at,
         "ledger_hosts": scene.world.names, "events_folder": str(scene.folder / "events"),
     }  # fmt: skip
     scene.clock.sleep(61)

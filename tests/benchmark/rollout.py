@@ -5,7 +5,7 @@
 The lab must be up and set up (`make lab-up`, site.yml). The textbook's engines stop as a plain unit does, on SIGTERM;
 the role's own unit would wait for their streams. ROWS names what happens meanwhile (a comma between; all by
 default), BAKE the bake time in seconds (30), RATE the requests per second (40). The ideal is a bake and the measured
-stop and load of the engine, node by node; a drain that waits for streams is no part of it. What was lost is counted by
+load of the engine, node by node; stop and drain are no part of it. What was lost is counted by
 the clients. Writes build/bench/rollout.json; exit 1 when ours lost something to anything but the death of a balancer.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -20,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.ledger.records import parse_log
+
 from tests.chaos import releases, story
 from tests.chaos.controller import Controller, mend
 from tests.lab.containers import Lab
-from tests.lab.load import LoadRun
-from tests.lab.load_loop import Plan
 from tests.lab.settings import ROOT
 
 OUT = ROOT / "build" / "bench"
@@ -56,13 +57,12 @@ def reload_balancers(lab: Lab, _controller: Controller) -> None:
 
 def kill_balancer(lab: Lab, _controller: Controller) -> None:
     """The balancer that holds the virtual IP loses its power."""
-    held = [name for name in story.BALANCERS if lab.virtual_ip in lab.exec(name, ["ip", "-4", "address"]).stdout]
-    lab.kill(held[0])
+    lab.kill(lab.holder())
 
 
 def kill_controller(_lab: Lab, controller: Controller) -> None:
     """The controller loses its power."""
-    controller.__exit__()
+    controller.signal(signal.SIGKILL)
 
 
 ROWS = {
@@ -95,11 +95,9 @@ def plain_unit(lab: Lab, nodes: tuple[str, ...], plain: bool) -> None:
 def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tuple[str, ...]) -> dict[str, Any]:
     """One rollout under load."""
     label = f"{name}-{side}".replace(", ", "-").replace(" ", "-")
-    url = f"http://{lab.virtual_ip}:8080"
-    plan = Plan(url=url, name=label, rate=RATE, streams=4, model="tiny", stream_seconds=row.streams)
     release = row.release or way.there
     variables = releases.write_variables(OUT / "releases.json")
-    with LoadRun(plan, OUT / f"{label}.json", OUT / f"{label}.log") as load:
+    with story.load(lab, OUT / label, RATE, streams=4, stream_seconds=row.streams) as load:
         time.sleep(3)
         began = time.monotonic()
         with Controller(lab, OUT / label, *arguments(side, release, row.bake, variables)) as controller:
@@ -131,12 +129,10 @@ def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tup
 
 
 def load_seconds(lab: Lab) -> list[float]:
-    """Stop and load of each node in the last rollout that is in the journal (s)."""
-    found: dict[str, list[float]] = {}
-    for line in lab.exec("lb1", ["cat", "/var/lib/steadfast/ledger/serving/journal"]).stdout.splitlines():
-        record = json.loads(line[line.index("{") :])
-        found.setdefault(record["run"], []).extend(record["data"].get("load_seconds", {}).values())
-    return list(found.values())[-1]
+    """Load of each node in the last rollout that is in the journal (s)."""
+    records, _torn = parse_log(lab.exec("lb1", ["cat", "/var/lib/steadfast/ledger/serving/journal"]).stdout)
+    last = [record for record in records if record.run == records[-1].run]
+    return [seconds for record in last for seconds in record.data.get("load_seconds", {}).values()]
 
 
 def main() -> int:

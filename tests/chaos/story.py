@@ -85,9 +85,9 @@ def settled(lab: Lab, seconds: float = 60) -> list[str]:
     return left
 
 
-def load(lab: Lab, folder: Path, rate: float = 40, streams: int = 3) -> LoadRun:
-    """Clients that send until they are stopped."""
-    plan = Plan(url=f"http://{lab.virtual_ip}:8080", name="chaos", rate=rate, streams=streams, model="tiny")
+def load(lab: Lab, folder: Path, rate: float = 40, streams: int = 3, **more: Any) -> LoadRun:
+    """Clients that send until they are stopped. `more` are fields of Plan."""
+    plan = Plan(f"http://{lab.virtual_ip}:8080", "chaos", rate=rate, streams=streams, model="tiny", **more)
     return LoadRun(plan, folder / "load.json", folder / "load.log")
 
 

@@ -7,18 +7,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import engine, models
 from .containers import Lab
-from .settings import LabError, alone
+from .prepare import prepare
+from .settings import LabError
 
 
 def up() -> int:
     """Start the lab with everything it needs."""
-    lab = Lab.from_env()
-    with alone():
-        engine.ensure(lab.client)
-        models.ensure()
-        lab.up()
+    prepare(Lab.from_env())
     return 0
 
 

@@ -149,6 +149,14 @@ class Lab:
             raise LabError(f"{host}: {' '.join(argv)} ended with {code}: {(done.stderr or done.stdout).strip()[-400:]}")
         return done
 
+    def holder(self, but: str = "") -> str:
+        """The balancer that has the virtual IP; `but` is off and cannot be asked. Raises LabError when none has it."""
+        for host in self.hosts.values():
+            asked = "load_balancers" in host.groups and host.name != but
+            if asked and f"{self.virtual_ip}/" in self.exec(host.name, ["ip", "address", "show"]).stdout:
+                return host.name
+        raise LabError("no balancer holds the virtual IP")
+
     def kill(self, host: str) -> None:
         """Take a host's power away."""
         self._container(host).kill()

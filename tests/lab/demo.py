@@ -22,12 +22,13 @@ from typing import Any
 
 from docker.errors import DockerException
 
-from . import demo_report, engine, gemma, models
+from . import demo_report
 from .containers import Lab
 from .demo_report import LOSE, REFUSE, ROLL
 from .load import LoadError, LoadRun
 from .load_loop import Plan
-from .settings import INVENTORY, ROOT, LabError, alone, say
+from .prepare import prepare
+from .settings import INVENTORY, ROOT, LabError, say
 
 OUT = ROOT / "build" / "demo"
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
@@ -71,12 +72,7 @@ class Demo:
 
     def build(self) -> None:
         """Containers, and what they need."""
-        with alone():
-            engine.ensure(self.lab.client)
-            models.ensure()
-            if self.plan.model == "gemma":
-                gemma.ensure()
-            self.lab.up()
+        prepare(self.lab, self.plan.model)
 
     def go_back(self) -> None:
         """Every node on r1. The lease of a demo that was interrupted has to run out first."""
@@ -159,13 +155,13 @@ class Demo:
 
     def lose_a_balancer(self) -> None:
         """Take the power of the balancer that serves, and give it back when the load is over."""
-        holder = self.holder()
+        holder = self.lab.holder()
         try:
             # Streams of the lost balancer must not be waited for longer than it takes to see that others work.
             plan = replace(self.plan, stream_seconds=self.plan.stream_seconds[:1], deadline=30)
             self.under_load(LOSE, lambda: self.lab.kill(holder), plan)
             gap = self.report["load"][LOSE]["longest_gap_s"]
-            self.report["takeover"] = {"killed": holder, "holder": self.holder(but=holder), "longest_gap_s": gap}
+            self.report["takeover"] = {"killed": holder, "holder": self.lab.holder(but=holder), "longest_gap_s": gap}
         finally:
             self.timed(f"{holder} back", lambda: self.lab.start(holder))
 
@@ -211,13 +207,6 @@ class Demo:
         """What a node says of its active release."""
         manifest: dict[str, Any] = json.loads(self.lab.exec(node, ["cat", f"{CURRENT}/release.json"]).stdout)
         return manifest
-
-    def holder(self, but: str = "") -> str:
-        """The balancer that has the virtual IP; `but` is off and cannot be asked."""
-        for host in self.members("load_balancers"):
-            if host != but and f"{self.lab.virtual_ip}/" in self.lab.exec(host, ["ip", "address", "show"]).stdout:
-                return host
-        raise LabError("no balancer holds the virtual IP")
 
     def versions(self) -> dict[str, dict[str, str]]:
         """What runs where."""

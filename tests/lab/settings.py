@@ -4,11 +4,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,19 +39,6 @@ def nodes() -> int:
     if not text.isdigit() or not 3 <= int(text) <= 60:
         raise LabError(f"LAB_NODES is {text!r}: give a number from 3 to 60")
     return int(text)
-
-
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """One builder at a time on this machine: what two would build is the same, and lies in the same place."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / "build.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("another lab is being prepared on this machine; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def say(text: str) -> None:

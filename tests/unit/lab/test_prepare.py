@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.lab import settings
+from tests.lab import prepare
 
 
 def test_the_second_waits_for_the_first_and_says_so(tmp_path, monkeypatch, capsys):
@@ -14,10 +14,10 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path, monkeypatch, capsy
     order = []
 
     def second():
-        with settings.alone():
+        with prepare.alone():
             order.append("second")
 
-    with settings.alone():
+    with prepare.alone():
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(0.3)

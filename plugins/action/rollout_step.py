@@ -18,11 +18,11 @@ ARGUMENTS = {
     "step": {
         "type": "str",
         "required": True,
-        "choices": ["open", "batch", "take_back", "close"],
+        "choices": ["open", "forward", "take_back", "close"],
     },
     "answer": {"type": "dict"},
     "run": {"type": "dict"},
-    "batch": {"type": "int"},
+    "batches": {"type": "list", "elements": "int", "default": []},
     "failure": {"type": "dict", "default": {}},
     "ledger_hosts": {"type": "list", "elements": "str", "default": []},
     "events_folder": {"type": "str", "default": "~/.local/state/steadfast/rollouts"},
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         try:
             return getattr(self, "_" + arguments["step"])(arguments, task_vars)
         except PlatformError as error:
-            return {**error.evidence, "batch": arguments["batch"], "failed": True, "msg": error.message}
+            return {**error.evidence, "failed": True, "msg": error.message}
 
     def _open(self, arguments, task_vars):
         answer = arguments["answer"]
@@ -62,10 +62,10 @@ class ActionModule(ActionBase):
         steps.open(dict(answer, mode="resume" if answer["run"] else "start"))
         return {"changed": True, "run": self._kept(steps)}
 
-    def _batch(self, arguments, task_vars):
-        """All of a batch in one task: its connections and its account of the run serve every step."""
+    def _forward(self, arguments, task_vars):
+        """All batches in one task: its connections and its account of the run serve every step."""
         steps = Steps(self, task_vars, arguments["run"])
-        steps.batch(arguments["batch"])
+        steps.forward(arguments["batches"])
         return {"changed": True, "run": self._kept(steps)}
 
     def _take_back(self, arguments, task_vars):

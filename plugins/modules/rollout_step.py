@@ -18,11 +18,11 @@ description:
 options:
   step:
     description:
-      - V(open) takes the lease and opens the journal. V(batch) takes a batch out of traffic at every balancer, switches its nodes to the release and
-        proves them, brings them back by probation, and watches them under real traffic until the gates have a verdict.
+      - V(open) takes the lease and opens the journal. V(forward) takes one batch after the other out of traffic at every balancer, switches its
+        nodes to the release and proves them, brings them back by probation, and watches them under real traffic until the gates have a verdict.
         V(close) ends the run. V(take_back) ends a run that failed, taking back what the policy says, and fails with the reason.
     type: str
-    choices: [open, batch, take_back, close]
+    choices: [open, forward, take_back, close]
     required: true
   answer:
     description: The result of M(steadfast.ai_platform.rollout_plan). Required with O(step=open).
@@ -30,9 +30,11 @@ options:
   run:
     description: RV(run) of the step before. Required with every other step.
     type: dict
-  batch:
-    description: Which batch of the plan, counted from 0.
-    type: int
+  batches:
+    description: Batches of the plan in the order of their change, counted from 0, with O(step=forward).
+    type: list
+    elements: int
+    default: []
   failure:
     description: The result of the task that failed, for V(take_back).
     type: dict
@@ -63,10 +65,10 @@ EXAMPLES = r"""
     ledger_hosts: "{{ groups['ledger_hosts'] }}"
   register: rollout_now
 
-- name: Change the first batch
+- name: Change batch by batch
   steadfast.ai_platform.rollout_step:
-    step: batch
-    batch: 0
+    step: forward
+    batches: "{{ rollout.forward }}"
     run: "{{ rollout_now.run }}"
   register: rollout_now
 """
@@ -80,7 +82,7 @@ verdicts:
   description: What each gate found, with its numbers.
   type: list
   elements: dict
-  returned: when a gate of O(step=batch) fails
+  returned: when a gate of O(step=forward) fails
 quarantined:
   description: Nodes that could not be brought back, with the reason.
   type: dict

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 
 # Seconds between two plain lines about the same wait.
@@ -25,15 +26,17 @@ class Events:
         self._display = display
         self._board = os.environ.get("STEADFAST_BOARD")
         self._said = 0.0
+        self._alone = threading.Lock()
 
     def emit(self, event, **data):
-        """Tell one event."""
-        line = json.dumps({"at": time.time(), "run": self.run, "pool": self.pool, "event": event, **data}, default=str)
-        self._append(self.path, line)
-        if self._board:
-            self._append(self._board, line)
-        else:
-            self._say(event, data)
+        """Tell one event, one after the other: a step tells while what it noted is still written."""
+        with self._alone:
+            told = {"at": time.time(), "run": self.run, "pool": self.pool, "event": event, **data}
+            self._append(self.path, json.dumps(told, default=str))
+            if self._board:
+                self._append(self._board, json.dumps(told, default=str))
+            else:
+                self._say(event, data)
 
     def _append(self, path, line):
         try:

@@ -100,10 +100,14 @@ class Journal:
 
     def write(self, event, **data):
         """Append a record; the lease is held longer by it. Raises Refused when a majority did not take it."""
+        self.write_all([(event, data)])
+
+    def write_all(self, entries):
+        """Append records, (event, data) each, all or none at a host. As `write`."""
         with self.lock:
             if self.seq is None:
                 self.retake()
-            self._surely(self._record, event, data)
+            self._surely(self._record, entries)
 
     def hold(self):
         """Hold the lease longer, without a record."""
@@ -125,10 +129,13 @@ class Journal:
                 raise refusal from None
             act(*what)
 
-    def _record(self, event, data):
-        seq, self.run["seq"] = self.seq + 1, None
-        self._append([Record(seq, self.run["fence"], self.run["id"], event, stamp(), data).line()])
-        self.run["seq"] = seq
+    def _record(self, entries):
+        first, self.run["seq"] = self.seq + 1, None
+        who = (self.run["fence"], self.run["id"])
+        self._append(
+            [Record(seq, *who, event, stamp(), data).line() for seq, (event, data) in enumerate(entries, first)]
+        )
+        self.run["seq"] = first + len(entries) - 1
 
     def _append(self, lines):
         began = boottime()

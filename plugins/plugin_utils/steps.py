@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import getpass
 import os
 import platform
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from ..module_utils.errors import PlatformError, Refused
 from ..module_utils.rollout.found import problem
@@ -22,6 +25,8 @@ from .journal import Heartbeat, Journal, boottime
 
 # A load is never called slow below this, in seconds: small models load in the noise.
 LOAD_FLOOR_S = 10.0
+# Seconds for which a look at the balancers is as good as another.
+FRESH_S = 1.0
 # What may not last beyond the time that a batch has left. A bake that has begun is never shorter than its policy says.
 WAITS = ("drain_deadline", "capacity_deadline", "healthy_deadline", "max_bake_time")
 
@@ -44,6 +49,9 @@ class Steps:
         self.journal = Journal(self.fleet, run)
         # Its own connections: it writes while a step reads.
         self.beating = Journal(Fleet(action, task_vars), run, self.journal.lock)
+        self._beside, self._noted = ThreadPoolExecutor(1), None
+        # What is written with the next record, and what a bake has just seen at the balancers.
+        self._due, self._seen = [], (0.0, {})
         self.events = Events(run["events_folder"], run["id"], run["pool"], action._display)
 
     # --- The life of a run --------------------------------------------------------------------------------------
@@ -78,13 +86,26 @@ class Steps:
 
     def close(self, outcome, reason=""):
         """Say how it ended, and give the lease back."""
-        self.journal.write("run_closed", outcome=outcome, reason=reason)
+        self._write(("run_closed", {"outcome": outcome, "reason": reason}))
         self.journal.release()
         self.events.emit(
             "run_closed", outcome=outcome, reason=reason, report=os.path.join(self.events.folder, "report.html")
         )
 
-    # --- A batch, forward ---------------------------------------------------------------------------------------
+    # --- Forward ------------------------------------------------------------------------------------------------
+
+    def forward(self, batches):
+        """Batch after batch. Raises PlatformError with the batch that failed."""
+        for index in batches:
+            try:
+                self.batch(index)
+            except PlatformError as error:
+                error.evidence["batch"] = index
+                with contextlib.suppress(PlatformError):
+                    # A verdict counts, whatever became of the batch after it.
+                    self._write()
+                raise
+        self._write()
 
     def batch(self, index):
         """From traffic to traffic. No step begins, or waits, beyond progress_deadline; raises PlatformError then."""
@@ -96,14 +117,15 @@ class Steps:
                 raise PlatformError(
                     "not back in traffic with proof {0:g} s after its drain (progress_deadline)".format(limit)
                 )
-            self.crew.policy = self.policy = {**self.policy, **{key: min(self.policy[key], left) for key in WAITS}}
+            shorter = {key: min(self.run["policy"][key], left) for key in WAITS}
+            self.crew.policy = self.policy = {**self.run["policy"], **shorter}
             step(index)
 
     def drain(self, index):
         """Take a batch out of traffic at every balancer, standby first, and wait until nothing runs there."""
         batch, floor = self.plan["batches"][index], self.plan["min_available"]
         self.crew.absent.clear()
-        views = self.crew.views()
+        views = self._views()
         for name, states in _states(views, batch).items():
             self.run["prior"].setdefault(name, states)
         self._phase("draining", index, prior={name: self.run["prior"][name] for name in batch})
@@ -145,7 +167,7 @@ class Steps:
     def bake(self, index):
         """Watch the batch until the gates have a verdict. Raises PlatformError with the reasons unless it is a pass."""
         batch = self.plan["batches"][index]
-        self._phase("baking", index)
+        self._note("baking", index)
         with self._alive() as beat:
             watcher = Bake(
                 self.crew,
@@ -171,7 +193,9 @@ class Steps:
             )
             raise PlatformError(still + why, verdicts=listed)
         self.run["spent"] = watcher.spent()
-        self._phase("verified", index, spent=self.run["spent"], verdicts=_short(listed))
+        self._seen = (boottime(), watcher.seen)
+        verdict = {"batch": index, "spent": self.run["spent"], "verdicts": _short(listed)}
+        self._due.append(("verified", verdict))
 
     # --- The way back -------------------------------------------------------------------------------------------
 
@@ -184,6 +208,8 @@ class Steps:
         if left is not None and left.failed:
             index = max(left.reverting, default=index)
         elif left is not None:
+            # Batches go one after the other: what was begun and is not verified is what failed.
+            index = max((begun for begun, phase in left.phases.items() if phase != "verified"), default=index)
             left.reverting = to_revert(left, index, self.policy["on_failure"])
             self.journal.write(
                 "failed", batch=index, reason=reason, reverting=list(left.reverting), verdicts=_short(verdicts)
@@ -247,9 +273,38 @@ class Steps:
         return _Alive(self.beating)
 
     def _phase(self, phase, index, back=False, **data):
+        """Write what is about to be done."""
         more = {key: value for key, value in data.items() if value}
-        self.journal.write(phase, batch=index, **({"back": True} if back else {}), **more)
+        self._write((phase, {"batch": index, **({"back": True} if back else {}), **more}))
         self._emit_phase(phase, index, "back to the release before" if back else "")
+
+    def _write(self, *entries):
+        """Write records, (event, data) each, after what was noted and with what is due."""
+        noted, self._noted = self._noted, None
+        with contextlib.suppress(PlatformError):
+            # What too few took was no intent; whether a majority is there, this record will tell.
+            if noted:
+                noted.result()
+        due, self._due = self._due, []
+        if due or entries:
+            self.journal.write_all([*due, *entries])
+        for phase, data in due:
+            self._emit_phase(phase, data["batch"])
+
+    def _note(self, phase, index):
+        """Write what is so, while the next step looks: nothing is changed before it is written."""
+        self._noted = self._beside.submit(contextvars.copy_context().run, self._written, phase, index)
+
+    def _written(self, phase, index):
+        self.beating.write(phase, batch=index)
+        self._emit_phase(phase, index)
+
+    def _views(self):
+        """The pool at every balancer: as a bake has seen it a moment ago, else looked at now."""
+        at, seen = self._seen
+        if boottime() - at < FRESH_S and set(seen) == set(self.crew.balancers) and all(map(_is_view, seen.values())):
+            return seen
+        return self.crew.views()
 
     def _emit_phase(self, phase, index, detail=""):
         self._tell(phase, index, "phase", detail=detail)
@@ -348,6 +403,11 @@ def new_run(pool, answer, settings):
         "seq": None,
         **settings,
     }
+
+
+def _is_view(found):
+    """A balancer that could not be read has a reason in its place."""
+    return isinstance(found, dict)
 
 
 def _states(views, batch):

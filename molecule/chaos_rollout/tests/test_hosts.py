@@ -30,6 +30,7 @@ def test_a_node_that_dies_is_quarantined_and_the_rollout_stops(lab, nodes, way, 
 @pytest.mark.parametrize("transition", BALANCER_DIES if story.WHOLE else BALANCER_DIES[2:3])
 @pytest.mark.parametrize("balancer", story.BALANCERS if story.WHOLE else story.BALANCERS[1:])
 def test_a_balancer_that_dies_stops_the_rollout_before_the_next_drain(lab, nodes, way, tmp_path, transition, balancer):
+    standby = lab.holder() != balancer
     with story.load(lab, tmp_path) as load:
         with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way)) as run:
             assert run.reaches(transition), run.output()[-3000:]
@@ -38,11 +39,35 @@ def test_a_balancer_that_dies_stops_the_rollout_before_the_next_drain(lab, nodes
         result = load.stop()
     assert balancer in run.last_line(), run.last_line()
     assert "draining 2" not in run.transitions()
-    if balancer == "lb2":
+    if standby:
         assert story.lost(result) == (0, 0), story.samples(result)
     lab.start(balancer)
     # What the balancer had drained when it died comes back by its own timer, with proof.
     assert story.settled(lab, 90) == []
+
+
+@pytest.mark.whole
+def test_a_balancer_that_comes_back_in_a_rollout_takes_its_drains_from_the_ledger(lab, nodes, way, tmp_path):
+    lab.kill("lb2")
+    with story.load(lab, tmp_path, streams=6, stream_seconds=(25.0, 30.0)) as load:
+        without = ("-e", "balancers_excluded=lb2", "-e", "bake_time=12")
+        with Controller(lab, tmp_path / "run", *story.DEPLOY, *story.to(way), *without) as run:
+            assert run.reaches("baking 1"), run.output()[-3000:]
+            lab.start("lb2")
+            assert run.reaches("draining 2"), run.output()[-3000:]
+
+            def held(_run):
+                # Its timer's turn, which comes every 10 s.
+                lab.exec("lb2", ["systemctl", "start", "steadfast-deadman.service"], check=False)
+                return any(entry.startswith("gpu2 at lb2") for entry in story.out_of_traffic(lab))
+
+            assert run.until(held), run.output()[-3000:]
+            assert "baking 2" not in run.transitions()
+            assert run.end() == 0, run.output()[-3000:]
+        result = load.stop()
+    assert story.lost(result) == (0, 0), story.samples(result)
+    assert set(story.releases(lab, nodes)) == {way.there}
+    assert story.settled(lab) == []
 
 
 @pytest.mark.whole

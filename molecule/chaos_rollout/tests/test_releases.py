@@ -17,7 +17,7 @@ MORE = (
     ("bad-name", "should serve 'tiny@bad-name", (), False),
     ("bad-garbage", "does not serve", (), False),
     ("bad-hang", "made no token", ("-e", "bake_time=40", "-e", "stall_seconds=10"), True),
-    ("bad-die", "died and was started anew", ("-e", "bake_time=40"), True),
+    ("bad-die", "local: the engine of gpu1 ", ("-e", "bake_time=40"), True),
 )
 
 

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The balancers' watch for what a dead controller left out of traffic: one look, and what follows from it.
 
+While a controller lives, the watch holds out of traffic a server that is in change: this balancer may have been away
+when it was drained, and has come back knowing nothing of it.
+
 The role load_balancer installs this folder on the balancer, and a timer that runs its files/deadman.py every few
 seconds. It needs nothing but Python.
 """
@@ -21,23 +24,28 @@ from ..haproxy.control import Balancer
 from ..haproxy.records import Server
 from ..ledger.store import Store, now
 from .deadman import Move, moves
-from .state import Run, unfinished
+from .state import Run, runs, unfinished
 
 # Seconds that one proof may take.
 PROOF_S = 10.0
+# Beside the journal: what is held out of traffic here.
+HELD = "held.json"
 
 
 class DeadMan:
-    """One balancer's watch over one pool."""
+    """One balancer's watch over one pool. `patience`: seconds until quarantine; `api_key`: what its engines ask for."""
 
-    def __init__(self, store: Store, balancer: Balancer, name: str, pool: str, patience: float) -> None:
-        self.store, self.balancer, self.name, self.pool, self.patience = store, balancer, name, pool, patience
+    def __init__(
+        self, store: Store, balancer: Balancer, name: str, pool: str, patience: float, api_key: str | None = None
+    ) -> None:
+        self.store, self.balancer, self.name, self.pool = store, balancer, name, pool
+        self.patience, self.api_key = patience, api_key
 
     def tick(self) -> list[str]:
         """Look once, act where it is time to; what was done, a line each."""
         run = self._abandoned()
         if run is None:
-            return []
+            return self._hold()
         marks = self._marks(run)
         view = {name: server for (backend, name), server in self.balancer.current().items() if backend == self.pool}
         done = []
@@ -47,6 +55,58 @@ class DeadMan:
                 done.append(line)
         self._save(run, marks)
         return done
+
+    def _hold(self) -> list[str]:
+        """Hold out what is in change, and give back what was held, by probation and with proof."""
+        everything = runs(self.store.records()[0])
+        held = self._held()
+        in_change = everything[-1].in_change(self.name) if everything and everything[-1].open else []
+        if not in_change and not held:
+            return []
+        view = {name: server for (backend, name), server in self.balancer.current().items() if backend == self.pool}
+        done = []
+        for name in in_change:
+            if name in view and view[name].admin_state == "ready" and self._take_out(everything[-1].id, name):
+                held[name] = everything[-1].id
+                done.append("{0} is held out of traffic: run {1} changes it".format(name, held[name]))
+        known = {run.id: run for run in everything}
+        for name in sorted(set(held) - set(in_change)):
+            if name not in view or held[name] not in known or self._give_back(known[held[name]], view[name]):
+                done.append("{0} is held no more".format(name))
+                del held[name]
+        if done:
+            self.store.replace(HELD, json.dumps(held))
+        return done
+
+    def _take_out(self, run: str, name: str) -> bool:
+        """Under the ledger's lock, so that the controller cannot go on to admit between the look and the act."""
+        with self.store.alone():
+            left = unfinished(self.store.records()[0])
+            if left is None or left.id != run or name not in left.in_change(self.name):
+                return False
+            self.balancer.apply(Wanted(self.pool, (name,), "drain"))
+            return True
+
+    def _give_back(self, run: Run, server: Server) -> bool:
+        """True when it is in traffic, or somebody else has put it aside."""
+        if server.admin_state != "drain":
+            return True
+        if not server.checks_pass:
+            return False
+        try:
+            self._prove(run, server.name, server)
+        except PlatformError:
+            return False
+        self.balancer.apply(Wanted(self.pool, (server.name,), "ready"))
+        return True
+
+    def _held(self) -> dict[str, str]:
+        """Servers that this watch holds out of traffic, each with the run that it is for."""
+        try:
+            with open(os.path.join(self.store.folder, HELD), encoding="utf-8") as stream:
+                return {str(name): str(run) for name, run in dict(json.load(stream)).items()}
+        except (OSError, ValueError, TypeError):
+            return {}
 
     def _abandoned(self) -> Run | None:
         """The unfinished run whose lease has run out here."""
@@ -86,7 +146,7 @@ class DeadMan:
     def _prove(self, run: Run, name: str, server: Server) -> None:
         """One of the run's releases must be there and answer. Raises PlatformError."""
         asked = run.plan.get("questions", {}).get(name, {})
-        engine = Engine("http://{0}".format(server.address), PROOF_S)
+        engine = Engine("http://{0}".format(server.address), PROOF_S, self.api_key)
         trouble = Unreadable("the journal does not say how to prove {0}".format(name))
         for question in asked.values():
             try:

@@ -24,9 +24,9 @@ PHASES = ("draining", "changing", "admitting", "baking", "verified")
 class Run:
     """One rollout as the journal tells it. `supersedes`: the run whose servers it has taken over.
 
-    `phases` holds the last phase of every batch that was begun (by index); `failed` the batch and the reason that
-    ended the way forward; `reverting` the batches to take back, `reverted` those that are; `prior` what each server's
-    state and weight was at each balancer before it was first drained.
+    `phases` holds the last phase of every batch that was begun (by index), `doing` the same with the way back in it;
+    `failed` the batch and the reason that ended the way forward; `reverting` the batches to take back, `reverted` those
+    that are; `prior` what each server's state and weight was at each balancer before it was first drained.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Run:
     owner: str = ""
     opened: str = ""
     phases: dict[int, str] = field(default_factory=dict)
+    doing: dict[int, str] = field(default_factory=dict)
     failed: str = ""
     reverting: tuple[int, ...] = ()
     reverted: list[int] = field(default_factory=list)
@@ -69,6 +70,16 @@ class Run:
     def backward(self) -> list[int]:
         """Batches still to take back, newest first."""
         return [index for index in sorted(self.reverting, reverse=True) if index not in self.reverted]
+
+    def in_change(self, balancer: str) -> list[str]:
+        """Servers to which this balancer must give no traffic now, by what the journal says.
+
+        Their release is being switched; or they are drained, and the run knows nothing of this balancer, which was
+        excluded because it was away. The others are told to drain by the run itself, when the capacity allows it.
+        """
+        known = balancer in self.plan.get("balancers", ())
+        phases = ("changing",) if known else ("draining", "changing")
+        return sorted(name for index, phase in self.doing.items() if phase in phases for name in self.batches[index])
 
     def touched(self) -> list[str]:
         """Servers that may be out of traffic because of this run."""
@@ -119,6 +130,7 @@ def _apply(run: Run, record: Record) -> None:
         if record.event == OPENED:
             _open(run, record)
     elif record.event in PHASES:
+        run.doing[int(data["batch"])] = record.event
         if not data.get("back"):
             _phase(run, record)
     elif record.event == "failed":
@@ -126,6 +138,7 @@ def _apply(run: Run, record: Record) -> None:
         run.reverting = tuple(int(index) for index in data.get("reverting", ()))
     elif record.event == "reverted":
         run.reverted.append(int(data["batch"]))
+        run.doing[int(data["batch"])] = record.event
     elif record.event == "quarantined":
         run.quarantined.update({str(name): str(why) for name, why in data.get("nodes", {}).items()})
     elif record.event == CLOSED:

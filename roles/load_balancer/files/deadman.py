@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dead-man timer's program: deadman.py BALANCER [--folder LEDGERS] [--socket MASTER] [--state-file FILE] ...
+"""The dead-man timer's program: deadman.py BALANCER [--folder LEDGERS] [--socket MASTER] [--keys FILE] ...
 
 Brings back into traffic, with proof, what a rollout had drained whose controller is dead. Prints a line for each act.
 """
@@ -8,14 +8,26 @@ Brings back into traffic, with proof, what a rollout had drained whose controlle
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 
-from steadfast_platform.errors import PlatformError
+from steadfast_platform.errors import PlatformError, Unreadable
 from steadfast_platform.haproxy.client import MasterSocket
 from steadfast_platform.haproxy.control import Balancer
 from steadfast_platform.ledger.store import Store
 from steadfast_platform.rollout.deadman_service import DeadMan
+
+
+def api_keys(path: str) -> dict[str, str]:
+    """The key of each pool whose engines ask for one; none without the file. Raises Unreadable."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return {str(pool): str(key) for pool, key in json.load(stream).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise Unreadable("the keys of the engines in {0} cannot be read: {1}".format(path, error)) from error
 
 
 def main(argv: list[str]) -> int:
@@ -25,6 +37,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--folder", default="/var/lib/steadfast/ledger")
     parser.add_argument("--socket", default="/run/haproxy-master.sock")
     parser.add_argument("--state-file", default="/var/lib/haproxy/server-state")
+    parser.add_argument("--keys", default="", help="file with the API keys of pools")
     parser.add_argument("--patience", type=float, default=120.0, help="seconds until quarantine")
     options = parser.parse_args(argv)
     status = 0
@@ -32,7 +45,8 @@ def main(argv: list[str]) -> int:
         balancer = Balancer(MasterSocket(options.socket), options.state_file)
         try:
             store = Store(options.folder, pool)
-            for line in DeadMan(store, balancer, options.balancer, pool, options.patience).tick():
+            key = api_keys(options.keys).get(pool) if options.keys else None
+            for line in DeadMan(store, balancer, options.balancer, pool, options.patience, key).tick():
                 print("{0}: {1}".format(pool, line), flush=True)
         except PlatformError as error:
             print("{0}: {1}".format(pool, error.message), file=sys.stderr, flush=True)

@@ -44,3 +44,22 @@ def test_one_damaged_ledger_hides_no_other_and_is_said(program, tmp_path):
     assert done.returncode == 1
     assert "damaged: line 1 of the journal" in done.stderr
     assert "fresh" not in done.stderr
+
+
+def test_keys_that_cannot_be_read_are_said_and_nothing_is_done(program, tmp_path):
+    (tmp_path / "ledger" / "serving").mkdir(parents=True)
+    keys = tmp_path / "keys.json"
+    keys.write_text("no JSON")
+    done = program("lb1", "--folder", str(tmp_path / "ledger"), "--keys", str(keys))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"serving: the keys of the engines in {keys} cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("content", [None, "{}", '{"other": "secret"}'])
+def test_a_pool_without_a_key_needs_none(program, tmp_path, content):
+    (tmp_path / "ledger" / "serving").mkdir(parents=True)
+    keys = tmp_path / "keys.json"
+    if content:
+        keys.write_text(content)
+    done = program("lb1", "--folder", str(tmp_path / "ledger"), "--keys", str(keys))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -207,7 +207,9 @@ class World(LedgerHosts):
     # --- Nodes --------------------------------------------------------------------------------------------------
 
     def model_release(self, host, name, **_more):
-        """Switches; only ever a server that is out of traffic at every balancer."""
+        """Switches what does not serve it already; only ever a server that is out of traffic at every balancer."""
+        if self.active[host] == name and any(view[host]["state"] != "maint" for view in self.servers.values()):
+            return {"changed": False, "proof": []}
         assert all(view[host]["state"] == "maint" for view in self.servers.values()), f"{host} is in traffic"
         self.active[host] = name
         self.log.append(("activate", host, name, None))
@@ -244,7 +246,7 @@ class World(LedgerHosts):
 
 
 class Roller:
-    """Does what playbooks/tasks/roll.yml and batch.yml do: every batch a task of its own, its results through JSON."""
+    """Does what playbooks/tasks/roll.yml does: every step a task of its own, its results through JSON."""
 
     def __init__(self, world, folder, monkeypatch):
         self.world, self.folder = world, folder
@@ -263,17 +265,15 @@ class Roller:
         opening = self.steps(run)
         opening.open(dict(answered, mode="resume" if answered["run"] else "start"))
         now = {"run": self.kept(opening)}
-        index = 0
+        before = copy.deepcopy(now["run"])
         try:
             if answered["reason"]:
                 raise PlatformError(answered["reason"])
-            for index in answered["forward"]:
-                here = self.steps(now["run"])
-                here.batch(index)
-                now = {"run": self.kept(here)}
-            self.steps(now["run"]).close("succeeded")
+            here = self.steps(now["run"])
+            here.forward(answered["forward"])
+            self.steps(self.kept(here)).close("succeeded")
         except PlatformError as error:
-            return self.take_back(copy.deepcopy(now["run"]), index, error)
+            return self.take_back(before, error.evidence.get("batch", 0), error)
         return "succeeded", "", {}
 
     def take_back(self, run, index, error):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import Unreadable
@@ -27,6 +28,7 @@ PRIOR = {"gpu1": {"lb1": {"state": "ready", "weight": 80}}}
 PLAN = {
     "pool": "serving",
     "release": "r2",
+    "balancers": ["lb2", "lb1"],
     "batches": [["gpu1"]],
     "questions": {"gpu1": {"r1": {"model": "tiny", "identity": "tiny@r1"}, "r2": {"model": "tiny"}}},
 }
@@ -197,3 +199,111 @@ def test_marks_that_cannot_be_read_are_begun_anew(watch, store, clock, proofs, t
     clock[0] += 60
     assert deadman.tick() == ["gpu1 is on probation: the lease of run run1 has run out"]
     assert json.loads((tmp_path / "serving" / "deadman.json").read_text())["servers"]["gpu1"]["state"] == "probation"
+
+
+# --- A balancer that was away when a server was drained -------------------------------------------------------------
+
+
+def changing(store, *more):
+    events = [("changing", {"batch": 0}), *more]
+    store.append(
+        "alice", 1, 60, [Record(n, 1, "run1", name, "", data).line() for n, (name, data) in enumerate(events, 3)]
+    )
+
+
+@pytest.fixture
+def returned(watch, store):
+    """A balancer that has come back while the server is changed, and would give it requests."""
+    deadman, balancer = watch
+    balancer.servers[("serving", "gpu1")] = READY
+    changing(store)
+    return deadman, balancer
+
+
+def test_what_is_in_change_is_held_out_of_traffic(returned, proofs):
+    deadman, balancer = returned
+    assert deadman.tick() == ["gpu1 is held out of traffic: run run1 changes it"]
+    assert balancer.done == [(("gpu1",), "drain", None)]
+    assert deadman.tick() == proofs.asked == []
+
+
+def test_what_was_held_comes_back_by_probation_and_proof_when_its_change_is_over(returned, store, proofs):
+    deadman, balancer = returned
+    deadman.tick()
+    store.append("alice", 1, 60, [Record(4, 1, "run1", "admitting", "", {"batch": 0}).line()])
+    proofs.wrong.update(dict.fromkeys(("tiny@r1", None), Unreadable("not yet")))
+    assert [deadman.tick() for _turn in range(3)] == [[], [], []]
+    proofs.wrong.clear()
+    assert deadman.tick() == ["gpu1 is held no more"]
+    assert [state for _names, state, _weight in balancer.done] == ["drain", "ready"]
+
+
+def test_what_was_held_is_left_to_whoever_put_it_aside_since(returned, store, proofs):
+    deadman, balancer = returned
+    deadman.tick()
+    balancer.servers[("serving", "gpu1")] = replace(READY, admin=1)
+    store.append("alice", 1, 60, [Record(4, 1, "run1", "admitting", "", {"batch": 0}).line()])
+    assert deadman.tick() == ["gpu1 is held no more"]
+    assert proofs.asked == deadman.tick() == []
+
+
+def test_what_was_held_comes_back_after_the_run_has_ended_too(returned, store, proofs):
+    deadman, balancer = returned
+    deadman.tick()
+    ending = [("baking", {"batch": 0}), ("verified", {"batch": 0}), ("run_closed", {"outcome": "succeeded"})]
+    lines = [Record(n, 1, "run1", name, "", data).line() for n, (name, data) in enumerate(ending, 4)]
+    store.append("alice", 1, 60, lines)
+    store.release("alice", 1)
+    assert deadman.tick() == ["gpu1 is held no more"]
+    assert balancer.servers[("serving", "gpu1")].admin_state == "ready"
+    assert deadman.tick() == []
+
+
+@pytest.mark.parametrize("phase", ["draining", "admitting", "baking", "verified"])
+def test_in_other_phases_the_controller_has_its_way(returned, store, phase):
+    deadman, balancer = returned
+    store.append("alice", 1, 60, [Record(4, 1, "run1", phase, "", {"batch": 0}).line()])
+    assert deadman.tick() == balancer.done == []
+
+
+def test_what_is_drained_is_held_where_the_run_knows_nothing_of_the_balancer(store, watch, monkeypatch):
+    _deadman, balancer = watch
+    balancer.servers[("serving", "gpu1")] = READY
+    elsewhere = DeadMan(store, balancer, "lb9", "serving", 30)
+    assert elsewhere.tick() == ["gpu1 is held out of traffic: run run1 changes it"]
+
+
+def test_on_the_way_back_it_is_held_as_well(returned, store, proofs):
+    deadman, _balancer = returned
+    back = [("failed", {"reason": "slow", "reverting": [0]}), ("changing", {"batch": 0, "back": True})]
+    store.append(
+        "alice", 1, 60, [Record(n, 1, "run1", name, "", data).line() for n, (name, data) in enumerate(back, 4)]
+    )
+    assert deadman.tick() == ["gpu1 is held out of traffic: run run1 changes it"]
+    store.append("alice", 1, 60, [Record(6, 1, "run1", "reverted", "", {"batch": 0}).line()])
+    assert deadman.tick() == ["gpu1 is held no more"]
+
+
+def test_the_controller_that_dies_meanwhile_leaves_it_to_the_dead_man(returned, clock, proofs):
+    deadman, _balancer = returned
+    deadman.tick()
+    clock[0] += 60
+    assert deadman.tick() == ["gpu1 is back in traffic: the lease of run run1 has run out"]
+
+
+# --- Engines that ask for a key ---------------------------------------------------------------------------------------
+
+
+def test_the_proof_is_asked_with_the_pools_key(store, watch, proofs, monkeypatch):
+    _deadman, balancer = watch
+    given = []
+    monkeypatch.setattr(
+        deadman_service, "Engine", lambda url, timeout, key: given.append(key) or SimpleNamespace(url=url)
+    )
+    balancer.servers[("serving", "gpu1")] = READY
+    changing(store)
+    deadman = DeadMan(store, balancer, "lb1", "serving", 30, "secret")
+    deadman.tick()
+    store.append("alice", 1, 60, [Record(4, 1, "run1", "admitting", "", {"batch": 0}).line()])
+    assert deadman.tick() == ["gpu1 is held no more"]
+    assert given == ["secret"]

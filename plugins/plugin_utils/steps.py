@@ -302,9 +302,8 @@ class Steps:
     def _views(self):
         """The pool at every balancer: as a bake has seen it a moment ago, else looked at now."""
         at, seen = self._seen
-        if boottime() - at < FRESH_S and set(seen) == set(self.crew.balancers) and all(map(_is_view, seen.values())):
-            return seen
-        return self.crew.views()
+        whole = set(seen) == set(self.crew.balancers) and not any(isinstance(view, str) for view in seen.values())
+        return seen if whole and boottime() - at < FRESH_S else self.crew.views()
 
     def _emit_phase(self, phase, index, detail=""):
         self._tell(phase, index, "phase", detail=detail)
@@ -403,11 +402,6 @@ def new_run(pool, answer, settings):
         "seq": None,
         **settings,
     }
-
-
-def _is_view(found):
-    """A balancer that could not be read has a reason in its place."""
-    return isinstance(found, dict)
 
 
 def _states(views, batch):

@@ -43,11 +43,12 @@ class DeadMan:
 
     def tick(self) -> list[str]:
         """Look once, act where it is time to; what was done, a line each."""
-        run = self._abandoned()
+        expired = self.store.lease().left(now()) <= 0
+        records = self.store.records()[0]
+        run = unfinished(records) if expired else None
         if run is None:
-            return self._hold()
-        marks = self._marks(run)
-        view = {name: server for (backend, name), server in self.balancer.current().items() if backend == self.pool}
+            return self._hold(runs(records))
+        marks, view = self._marks(run), self._view()
         done = []
         for move in moves(run, self.name, view, marks, now().uptime, self.patience):
             line = self._carry_out(run, move, view[move.server], marks)
@@ -56,14 +57,13 @@ class DeadMan:
         self._save(run, marks)
         return done
 
-    def _hold(self) -> list[str]:
+    def _hold(self, everything: list[Run]) -> list[str]:
         """Hold out what is in change, and give back what was held, by probation and with proof."""
-        everything = runs(self.store.records()[0])
         held = self._held()
         in_change = everything[-1].in_change(self.name) if everything and everything[-1].open else []
         if not in_change and not held:
             return []
-        view = {name: server for (backend, name), server in self.balancer.current().items() if backend == self.pool}
+        view = self._view()
         done = []
         for name in in_change:
             if name in view and view[name].admin_state == "ready" and self._take_out(everything[-1].id, name):
@@ -77,6 +77,10 @@ class DeadMan:
         if done:
             self.store.replace(HELD, json.dumps(held))
         return done
+
+    def _view(self) -> dict[str, Server]:
+        """The pool's servers as this balancer sees them."""
+        return {name: server for (backend, name), server in self.balancer.current().items() if backend == self.pool}
 
     def _take_out(self, run: str, name: str) -> bool:
         """Under the ledger's lock, so that the controller cannot go on to admit between the look and the act."""

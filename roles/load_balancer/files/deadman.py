@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         balancer = Balancer(MasterSocket(options.socket), options.state_file)
         try:
             store = Store(options.folder, pool)
-            key = api_keys(options.keys).get(pool) if options.keys else None
+            key = api_keys(options.keys).get(pool)
             for line in DeadMan(store, balancer, options.balancer, pool, options.patience, key).tick():
                 print("{0}: {1}".format(pool, line), flush=True)
         except PlatformError as error:

@@ -84,9 +84,14 @@ def _compile(client: Any, source: Path, build: Path) -> None:
     script = (
         f"cmake -G Ninja -S /source -B /build {FLAGS} && nice cmake --build /build --target llama-server -j$(nproc)"
     )
+    name = f"steadfast-builder-{hashlib.sha256(str(build).encode()).hexdigest()[:12]}"
+    # A killed run leaves its container at work, and two in one folder spoil it. The lock says that nobody waits for it.
+    for left in client.containers.list(all=True, filters={"name": f"^/{name}$"}):
+        left.remove(force=True)
     container = client.containers.run(
         image,
         ["sh", "-c", script],
+        name=name,
         detach=True,
         network_mode="none",
         labels={LABEL: "builder"},

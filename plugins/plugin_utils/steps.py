@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..module_utils.errors import PlatformError, Refused
 from ..module_utils.rollout.found import problem
 from ..module_utils.rollout.metric_gates import load_time_gate
-from ..module_utils.rollout.state import load_seconds, to_revert, unfinished
+from ..module_utils.rollout.state import condemns, load_seconds, to_revert, unfinished
 from .bake import Bake, verdict_dicts
 from .crew import Crew
 from .events import Events
@@ -211,6 +211,7 @@ class Steps:
             # Batches go one after the other: what was begun and is not verified is what failed.
             index = max((begun for begun, phase in left.phases.items() if phase != "verified"), default=index)
             left.reverting = to_revert(left, index, self.policy["on_failure"])
+            left.condemned = condemns(verdicts)
             self.journal.write(
                 "failed", batch=index, reason=reason, reverting=list(left.reverting), verdicts=_short(verdicts)
             )
@@ -222,7 +223,7 @@ class Steps:
         lost = {}
         for index in left.backward():
             self._emit_phase("reverting", index)
-            gone = self._back(index, left.phases.get(index))
+            gone = self._back(index, left.phases.get(index), left.condemned)
             if gone:
                 self.journal.write("quarantined", nodes=gone)
                 self._emit_phase("quarantined", index, "; ".join("{0}: {1}".format(*item) for item in gone.items()))
@@ -232,7 +233,7 @@ class Steps:
             lost.update(gone)
         return lost
 
-    def _back(self, index, phase):
+    def _back(self, index, phase, condemned):
         """One batch; the nodes that did not come back, each with its reason. They stay out of traffic."""
         batch = self.plan["batches"][index]
         try:
@@ -242,6 +243,10 @@ class Steps:
         except Refused as error:
             return dict.fromkeys(batch, "left as it is, in traffic: {0}".format(error.message))
         except PlatformError as error:
+            if phase == "baking" and not condemned:
+                # It was proved, and nothing spoke against it but that nobody could look any longer.
+                words = "left as it is, in traffic on {0}: {1}"
+                return dict.fromkeys(batch, words.format(self.plan["release"], error.message))
             self.crew.isolate(batch)
             return dict.fromkeys(batch, error.message)
         lost = {node: "it had no release before" for node in batch if not self.plan["previous"][node]}
@@ -257,8 +262,12 @@ class Steps:
         return lost
 
     def _leave(self, batch):
-        """Out of traffic for the way back; refused, and nothing changed, where the capacity floor forbids it."""
+        """Out of traffic for the way back; nothing changed where the capacity floor forbids it or a balancer is silent.
+
+        One that only the controller cannot reach would go on sending requests there.
+        """
         with self._alive():
+            self.crew.views()
             for balancer in self.crew.present():
                 self.crew.drain([balancer], batch, self.plan["min_available"])
             self.crew.park(batch, "continue")

@@ -25,8 +25,9 @@ class Run:
     """One rollout as the journal tells it. `supersedes`: the run whose servers it has taken over.
 
     `phases` holds the last phase of every batch that was begun (by index), `doing` the same with the way back in it;
-    `failed` the batch and the reason that ended the way forward; `reverting` the batches to take back, `reverted` those
-    that are; `prior` what each server's state and weight was at each balancer before it was first drained.
+    `failed` the batch and the reason that ended the way forward, `condemned` whether a gate spoke against the release;
+    `reverting` the batches to take back, `reverted` those that are; `prior` what each server's state and weight was at
+    each balancer before it was first drained.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Run:
     phases: dict[int, str] = field(default_factory=dict)
     doing: dict[int, str] = field(default_factory=dict)
     failed: str = ""
+    condemned: bool = False
     reverting: tuple[int, ...] = ()
     reverted: list[int] = field(default_factory=list)
     quarantined: dict[str, str] = field(default_factory=dict)
@@ -113,6 +115,11 @@ def to_revert(run: Run, failed: int, on_failure: str) -> tuple[int, ...]:
     return begun if on_failure == "revert_all" else tuple(index for index in begun if index == failed)
 
 
+def condemns(verdicts: Iterable[dict[str, Any]]) -> bool:
+    """Whether a gate spoke against the release, rather than that nobody could tell."""
+    return any(verdict.get("verdict") == "fail" for verdict in verdicts)
+
+
 def load_seconds(records: Iterable[Record], key: str) -> list[float]:
     """Earlier seconds to readiness of a model on a class of nodes, as changes recorded them, newest last."""
     found: list[float] = []
@@ -135,6 +142,7 @@ def _apply(run: Run, record: Record) -> None:
             _phase(run, record)
     elif record.event == "failed":
         run.failed = str(data.get("reason") or "no reason given")
+        run.condemned = condemns(data.get("verdicts") or ())
         run.reverting = tuple(int(index) for index in data.get("reverting", ()))
     elif record.event == "reverted":
         run.reverted.append(int(data["batch"]))

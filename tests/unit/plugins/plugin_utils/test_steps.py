@@ -259,6 +259,33 @@ def test_a_server_that_does_not_answer_after_its_bake_fails(scene):
     assert scene.roll()[:2] == ("reverted", "gpu1 at the end of the bake: completion: HTTP 500")
 
 
+def balancer_dies_after(scene, event, **asked):
+    def dies(_arguments):
+        if event in scene.told():
+            scene.world.away.add("lb1")
+
+    scene.world.wrong[("lb2", "haproxy_info")] = dies
+    return scene.roll(scene.world.ask(max_bake_time=20, **asked))
+
+
+def test_a_batch_that_cannot_be_watched_any_longer_stays_in_traffic_where_nothing_speaks_against_it(scene):
+    # The first batch is admitted: the next thing is its bake.
+    outcome, reason, lost = balancer_dies_after(scene, "admitting")
+    assert outcome == "failed"
+    assert "lb1" in reason
+    assert lost["gpu1"].startswith("left as it is, in traffic on r2: lb1 cannot be read")
+    assert scene.world.active == {"gpu1": "r2", "gpu2": "r1", "gpu3": "r1"}
+    assert scene.serving()
+
+
+def test_a_bad_batch_that_cannot_come_back_is_out_of_traffic_where_that_can_be_had(scene):
+    scene.world.bad.add("r2")
+    outcome, _reason, lost = balancer_dies_after(scene, "failed", bake_time=20, lease_ttl=3600)
+    assert outcome == "failed"
+    assert lost["gpu1"].startswith("lb1 cannot be read"), lost
+    assert scene.world.servers["lb2"]["gpu1"]["state"] == "maint"
+
+
 def no_majority(scene, event):
     """The first record of this event is taken by one host, twice."""
     tries = []

@@ -79,6 +79,16 @@ def test_what_was_found_first_is_what_undo_restores():
     assert run.owner == "bob"
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "condemned"),
+    [(["pass", "fail"], True), (["pass", "inconclusive"], False), ([], False)],
+)
+def test_a_gate_that_could_not_tell_condemns_nothing(verdicts, condemned):
+    data = {"batch": 0, "reason": "x", "reverting": [0], "verdicts": [{"verdict": verdict} for verdict in verdicts]}
+    (run,) = runs(journal(OPENED, *batch(0, "draining"), ("failed", data)))
+    assert run.condemned is condemned
+
+
 def test_a_failed_run_goes_back_newest_first_and_never_forward():
     begun = [OPENED, *batch(0, *PHASES), *batch(1, "draining", "changing")]
     failed = ("failed", {"batch": 1, "reason": "no proof", "reverting": [0, 1]})

@@ -46,6 +46,11 @@ workers:
   elements: dict
   returned: always
   sample: [{pid: 431, current: true}]
+tables:
+  description: Peers that share tables with this balancer, and whether each one's connection stands.
+  type: dict
+  returned: always
+  sample: {lb2: true}
 backends:
   description: For each backend its servers.
   type: dict
@@ -64,7 +69,10 @@ backends:
       description: Result of the last health check.
       type: str
     weight:
-      description: Weight now.
+      description: Weight that it was given.
+      type: int
+    share:
+      description: Weight now; a load agent lowers it.
       type: int
     sessions:
       description: Requests running at it, over all workers.
@@ -103,7 +111,8 @@ def shown(server, views, worker):
         "up": server.up,
         "status": server.status,
         "check": server.check_status,
-        "weight": server.weight,
+        "weight": server.own_weight,
+        "share": server.weight,
         "sessions": carried.sessions,
         "queue": carried.queue,
         "since": server.last_change,
@@ -127,11 +136,11 @@ def main():
         if only is not None:
             Wanted(only, ()).check(current)
             backends = {only: backends[only]}
-        version = socket.version()
+        version, tables = socket.version(), socket.tables(worker)
     except PlatformError as error:
         module.fail_json(msg=error.message, **error.evidence)
     listed = [{"pid": worker.pid, "current": worker.current} for worker in views]
-    module.exit_json(changed=False, version=version, workers=listed, backends=backends)
+    module.exit_json(changed=False, version=version, workers=listed, tables=tables, backends=backends)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def shown(wanted, view):
         name: {
             "state": server.admin_state,
             "status": server.status,
-            "weight": server.weight,
+            "weight": server.own_weight,
             "sessions": server.sessions,
         }
         for name, server in ((name, view[(wanted.backend, name)]) for name in wanted.servers)

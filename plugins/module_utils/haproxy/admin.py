@@ -47,12 +47,25 @@ class Wanted:
             server = known.get((self.backend, name))
             if server is None:
                 continue
-            if current and self.weight is not None and server.weight != self.weight:
-                result.append("set server {0}/{1} weight {2}".format(self.backend, name, self.weight))
+            if current and self.weight is not None:
+                result += self._share(server, self.weight)
             if self.state is not None and server.admin_state != self.state:
                 words = "set server {0}/{1} state {2}" if current else "steadfast {2} {0} {1}"
                 result.append(words.format(self.backend, name, self.state))
         return result
+
+    def _share(self, server: Server, weight: int) -> list[str]:
+        """Commands for a weight. A load agent is silent while its server has less than its whole: a ramp is ours."""
+        place = "{0}/{1}".format(self.backend, server.name)
+        hushed = weight < server.initial_weight
+        if server.agent_speaks and not hushed:
+            return []
+        commands = ["disable agent " + place] if server.agent_speaks else []
+        if server.weight != weight:
+            commands.append("set server {0} weight {1}".format(place, weight))
+        if server.has_agent and not server.agent_speaks and not hushed:
+            commands.append("enable agent " + place)
+        return commands
 
     def admitted(self, known: dict[tuple[str, str], Server]) -> bool:
         """True when one of the servers takes new requests at this worker."""

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from ..errors import Refused, Unreadable
-from .records import Server, Worker, parse_servers, parse_workers
+from .records import Server, Worker, parse_servers, parse_tables, parse_workers
 
 MAX_REPLY = 64 * 1024 * 1024
 # A line of commands is read into one buffer (tune.bufsize, 16 KiB by default).
@@ -78,6 +78,10 @@ class MasterSocket:
     def servers(self, worker: Worker) -> dict[tuple[str, str], Server]:
         """All servers as this worker sees them, by (backend, server)."""
         return parse_servers(self.ask("show stat -1 4 -1", worker), self.ask("show servers state", worker))
+
+    def tables(self, worker: Worker) -> dict[str, bool]:
+        """The peers that share tables with this worker, and whether each one's connection stands."""
+        return parse_tables(self.ask("show peers", worker))
 
     def version(self) -> str:
         """HAProxy's version, as the master says it."""

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 from ..errors import Unreadable
 
 ADMIN_MAINT = 0x01 | 0x02 | 0x04
 ADMIN_DRAIN = 0x08 | 0x10
+# Bits of srv_agent_state (HAProxy, include/haproxy/check-t.h: CHK_ST_CONFIGURED, CHK_ST_ENABLED).
+AGENT_CONFIGURED, AGENT_ENABLED = 0x02, 0x04
 # What is read of `show stat`.
 STAT_COLUMNS = (
     "pxname", "svname", "type", "status", "check_status", "check_health", "check_rise", "check_fall", "scur", "qcur",
     "lastchg", "chkdown", "stot", "hrsp_5xx", "econ", "eresp", "qtime", "rtime",
 )  # fmt: skip
+# A line of `show peers` about somebody else.
+PEER = re.compile(r"id=(\S+?)\(remote,[^)]*\).*?last_status=(\w+)")
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Server:
     response_errors: int
     queue_ms: int = 0
     response_ms: int = 0
+    agent: int = 0
 
     @property
     def admin_state(self) -> str:
@@ -62,6 +68,21 @@ class Server:
         if self.admin & ADMIN_MAINT:
             return "maint"
         return "drain" if self.admin & ADMIN_DRAIN else "ready"
+
+    @property
+    def has_agent(self) -> bool:
+        """True when a load agent may set its weight."""
+        return bool(self.agent & AGENT_CONFIGURED)
+
+    @property
+    def agent_speaks(self) -> bool:
+        """True when a load agent sets its weight: then the weight of the moment is nobody's intent."""
+        return self.has_agent and bool(self.agent & AGENT_ENABLED)
+
+    @property
+    def own_weight(self) -> int:
+        """The weight that somebody gave it, which an agent that speaks only takes a share of."""
+        return self.initial_weight if self.agent_speaks else self.weight
 
     @property
     def checks_pass(self) -> bool:
@@ -113,6 +134,11 @@ def parse_workers(text: str) -> list[Worker]:
     return workers
 
 
+def parse_tables(text: str) -> dict[str, bool]:
+    """Read `show peers`: for each peer whether the connection that shares tables stands. Empty without peers."""
+    return {name: status == "ESTA" for name, status in PEER.findall(text)}
+
+
 def parse_servers(stat: str, state: str) -> dict[tuple[str, str], Server]:
     """Join `show stat` (traffic, health) and `show servers state` (admin bits) of one worker.
 
@@ -157,6 +183,7 @@ def _server(key: tuple[str, str], stat: dict[str, str], state: dict[str, str]) -
             response_errors=_number(stat["eresp"]),
             queue_ms=_number(stat.get("qtime", "")),
             response_ms=_number(stat.get("rtime", "")),
+            agent=_number(state.get("srv_agent_state", "")),
         )
     except KeyError as error:
         raise Unreadable("HAProxy's answer about {0}/{1} lacks column {2}".format(key[0], key[1], error)) from error

@@ -47,7 +47,7 @@ def moves(
         mark = marks.get(name, {})
         # What was returned once is the operators' again: who takes it out afterwards has a reason.
         weight = prior.get("weight")
-        ramping = server.up and bool(weight) and server.weight < int(weight or 0)
+        ramping = server.up and bool(weight) and server.own_weight < int(weight or 0)
         if (server.admin_state == "ready" and not ramping) or mark.get("state") in ("quarantined", "returned"):
             continue
         waited = uptime - float(mark.get("since", uptime))

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.unit.roles.program import load
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests/unit/plugins/module_utils/haproxy/fixtures"
@@ -29,12 +30,7 @@ backend serving
 @pytest.fixture(scope="module")
 def helper() -> ModuleType:
     """The script, loaded as a module."""
-    spec = importlib.util.spec_from_file_location("handover", ROOT / "roles/load_balancer/files/haproxy_handover.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("load_balancer/files/haproxy_handover.py")
 
 
 @contextmanager

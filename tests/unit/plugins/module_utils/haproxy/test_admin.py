@@ -70,6 +70,39 @@ def test_commands(found, wanted, current, commands):
     assert Wanted("serving", ("gpu1",), **wanted).commands(view(found), current) == commands
 
 
+SPEAKS, HUSHED = 0x02 | 0x04 | 0x10, 0x02 | 0x10
+SHARE = "set server serving/gpu1 weight {0}"
+
+
+@pytest.mark.parametrize(
+    ("found", "weight", "commands"),
+    [
+        pytest.param({"agent": SPEAKS, "weight": 35}, 100, [], id="its whole weight: the agent takes a share of it"),
+        pytest.param(
+            {"agent": SPEAKS, "weight": 35}, 25, ["disable agent serving/gpu1", SHARE.format(25)], id="a ramp"
+        ),
+        pytest.param({"agent": SPEAKS, "weight": 25}, 25, ["disable agent serving/gpu1"], id="a ramp at the agent's"),
+        pytest.param({"agent": HUSHED, "weight": 25}, 25, [], id="a ramp that stands"),
+        pytest.param({"agent": HUSHED, "weight": 25}, 50, [SHARE.format(50)], id="a ramp that goes on"),
+        pytest.param(
+            {"agent": HUSHED, "weight": 50}, 100, [SHARE.format(100), "enable agent serving/gpu1"], id="the end of it"
+        ),
+        pytest.param({"agent": 0, "weight": 35}, 100, [SHARE.format(100)], id="no agent"),
+    ],
+)
+def test_a_load_agent_is_silent_while_a_ramp_sets_the_weight(found, weight, commands):
+    assert Wanted("serving", ("gpu1",), weight=weight).commands(view(replace(READY, **found))) == commands
+    # Carried out, it is what was wanted.
+    after = replace(READY, weight=weight, agent=SPEAKS if found["agent"] and weight == 100 else found["agent"] & ~0x04)
+    assert Wanted("serving", ("gpu1",), weight=weight).commands(view(after)) == []
+
+
+def test_the_share_that_an_agent_takes_is_nobodys_intent():
+    assert replace(READY, agent=SPEAKS, weight=35).own_weight == 100
+    assert replace(READY, agent=HUSHED, weight=35).own_weight == 35
+    assert replace(READY, weight=35).own_weight == 35
+
+
 @pytest.mark.parametrize(
     ("found", "state", "wait", "steps"),
     [

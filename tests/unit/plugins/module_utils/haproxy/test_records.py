@@ -11,6 +11,7 @@ from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors impor
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.haproxy.records import (
     Server,
     parse_servers,
+    parse_tables,
     parse_workers,
 )
 from hypothesis import example, given
@@ -123,3 +124,13 @@ def test_counters_say_which_worker_counted():
 def test_recorded_counters_are_numbers(version):
     for server in servers(version).values():
         assert all(isinstance(value, int) and value >= 0 for value in server.counters(1).values())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_recorded_peers_share_tables_or_do_not(version):
+    """lb2 ran beside the one that was asked, lb3 did not."""
+    assert parse_tables(recorded(version, "show_peers")) == {"lb2": True, "lb3": False}
+
+
+def test_a_balancer_without_peers_has_none():
+    assert parse_tables("\n") == {}

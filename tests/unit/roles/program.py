@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Loads a program that a role installs, which is no module of a package."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+
+
+def load(place: str) -> ModuleType:
+    """The program at roles/PLACE."""
+    name = Path(place).stem
+    spec = importlib.util.spec_from_file_location(name, ROLES / place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # A dataclass looks its module up.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

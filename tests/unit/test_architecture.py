@@ -33,6 +33,7 @@ TALKERS = {
     "haproxy/control.py",
     "ledger/store.py",
     "rollout/deadman_service.py",
+    "vrrp/probe.py",
 }
 SIDE_EFFECTS = {
     "asyncio", "fcntl", "http", "os", "random", "select", "selectors", "shutil", "signal", "socket", "ssl",

@@ -30,6 +30,8 @@ from tests.chaos.controller import Controller, mend
 from tests.lab.containers import Lab
 from tests.lab.settings import ROOT
 
+from .table import table
+
 OUT = ROOT / "build" / "bench"
 BAKE = float(os.environ.get("BAKE", "30"))
 RATE = float(os.environ.get("RATE", "40"))
@@ -163,14 +165,6 @@ def main() -> int:
     print(table(found))
     ours = [each for each in found if each["side"] == "ours" and each["row"] not in ("balancer-killed", "bad-release")]
     return 1 if any(each["failed"] or each["cut"] or each["left_drained"] for each in ours) else 0
-
-
-def table(found: list[dict[str, Any]]) -> str:
-    """The measurements for people."""
-    columns = tuple(dict.fromkeys(key for each in found for key in each))
-    rows = [columns, *(tuple(str(each.get(column, "")) for column in columns) for each in found)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
 if __name__ == "__main__":

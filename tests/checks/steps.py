@@ -77,13 +77,16 @@ STEPS = (
         if path.parent.name != "default"
     ),
     Step("chaos", "leftovers", _python("tests.checks.leftovers"), env=ON_LAB, apart=True),
-    Step(
-        "chaos",
-        "chaos_rollout",
-        ("molecule", "test", "--scenario-name", "chaos_rollout"),
-        4 * 3600,
-        {**ON_LAB, "STEADFAST_CHAOS": "whole"},
-        apart=True,
+    *(
+        Step(
+            "chaos",
+            story,
+            ("molecule", "test", "--scenario-name", story),
+            4 * 3600,
+            {**ON_LAB, "STEADFAST_CHAOS": "whole"},
+            apart=True,
+        )
+        for story in ("chaos_rollout", "failover")
     ),
 )
 AREAS = tuple(dict.fromkeys(step.area for step in STEPS))

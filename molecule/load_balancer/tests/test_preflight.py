@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import Pair
+from tests.lab.pair import Pair
+
+from .conftest import converge
 
 SERVERS = {"gpu1": "192.0.2.1"}
 POOL = {"name": "serving", "port": 8080, "server_port": 8000, "servers": SERVERS}
@@ -34,7 +36,7 @@ VIRTUAL_IP = {"address": "192.0.2.100", "prefix": 24, "interface": "eth0", "rout
     ],
 )
 def test_refused(pair: Pair, variables: dict[str, Any], said: str) -> None:
-    done = pair.converge("--limit", "lb1", **variables)
+    done = converge(pair, "--limit", "lb1", **variables)
     text = " ".join(done.stdout.split())
     assert done.returncode != 0
     assert said in text

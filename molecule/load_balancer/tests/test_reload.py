@@ -8,7 +8,9 @@ import http.client
 import threading
 import time
 
-from .conftest import Balancer, Pair, complete, eventually, on, stream
+from tests.lab.pair import Balancer, Pair, complete, eventually, on, stream
+
+from .conftest import converge
 
 DRAIN = 8
 STATE = "/var/lib/haproxy/server-state"
@@ -143,7 +145,7 @@ def test_a_moved_port_is_taken_over(balancer: Balancer, pair: Pair) -> None:
 
 def test_a_bad_configuration_never_replaces_a_good_one(pair: Pair) -> None:
     before = {balancer.name: balancer.run("cat", "/etc/haproxy/haproxy.cfg").stdout for balancer in pair.balancers}
-    done = pair.converge(load_balancer_balance="no-such-algorithm")
+    done = converge(pair, load_balancer_balance="no-such-algorithm")
     assert done.returncode != 0
     assert "failed to validate" in done.stdout
     assert "balance only supports" in done.stdout
@@ -153,7 +155,7 @@ def test_a_bad_configuration_never_replaces_a_good_one(pair: Pair) -> None:
 
 
 def test_a_bad_certificate_never_replaces_a_good_one(pair: Pair) -> None:
-    done = pair.converge(load_balancer_tls_certificate="-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
+    done = converge(pair, load_balancer_tls_certificate="-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
     assert done.returncode != 0
     assert "unable to load" in done.stdout
     for balancer in pair.balancers:
@@ -165,16 +167,16 @@ def test_a_run_cut_off_before_the_reload_is_made_good(pair: Pair) -> None:
     balancer = pair.balancers[0]
     balancer.run("sh", "-c", "echo '# not loaded' >> /run/haproxy.loaded.cfg")
     before = balancer.workers()[0]
-    done = pair.converge("--limit", balancer.name)
+    done = converge(pair, "--limit", balancer.name)
     assert done.returncode == 0, done.stdout
     assert balancer.workers()[0] != before
 
 
 def test_check_mode_on_a_running_pair_changes_nothing(pair: Pair) -> None:
     # The bad certificate above is gone again with this.
-    assert pair.converge().returncode == 0
+    assert converge(pair).returncode == 0
     workers = [balancer.workers() for balancer in pair.balancers]
-    done = pair.converge("--check", "--diff")
+    done = converge(pair, "--check", "--diff")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("changed=0") == len(pair.balancers)
     assert [balancer.workers() for balancer in pair.balancers] == workers

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Balancer, Pair, complete, stream
+from tests.lab.pair import Balancer, Pair, complete, stream
 
 
 def test_every_server_answers_through_the_virtual_ip(pair: Pair) -> None:

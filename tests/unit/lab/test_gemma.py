@@ -53,6 +53,6 @@ def test_missing_parts_are_said(models: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_inventory_names_the_same_model() -> None:
-    inventory = (ROOT / "inventories" / "lab" / "group_vars" / "serving" / "model_server.yml").read_text()
+    inventory = (ROOT / "inventories" / "lab" / "group_vars" / "model_servers" / "model_server.yml").read_text()
     assert gemma.WHOLE[1] in inventory
     assert f"/models/{gemma.BROKEN}" in inventory

@@ -1,0 +1,252 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Model servers fail while clients send: how fast one is out of traffic, and which requests that costs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.chaos import story
+from tests.lab.containers import Lab
+from tests.lab.pair import Balancer, Pair, complete, eventually
+
+UNIT = "model-server-serving"
+VERDICT = PurePosixPath("/run/steadfast/verdict.json")
+# Seconds, as the lab's inventory has it.
+CHECK_INTERVAL = 1
+# An engine that answers 500 to whatever it is asked.
+FIVE_HUNDRED = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    do_GET = do_POST = answer
+    def log_message(self, *args):
+        pass
+http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+"""
+
+CONNECT = """
+import socket, time
+end = time.monotonic() + 10
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", 8000), 1).close()
+        break
+    except OSError:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+"""
+
+
+def servers(balancer: Balancer, pool: str = "serving") -> dict[str, dict[str, str]]:
+    """A pool's servers as HAProxy's statistics show them."""
+    header, *rows = (line.split(",") for line in balancer.ask(f"@1 show stat {pool} 4 -1").splitlines() if line)
+    return {row[1]: dict(zip(header, row, strict=False)) for row in rows}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to a model server, how it is undone, and what must be made ready for it."""
+
+    name: str
+    strike: Callable[[Lab, str], object]
+    mend: Callable[[Lab, str], object]
+    prepare: Callable[[Lab, str], object] = lambda _lab, _node: None
+
+
+def engine(*argv: str) -> Callable[[Lab, str], object]:
+    return lambda lab, node: lab.exec(node, ["systemctl", *argv, UNIT])
+
+
+def dead(lab: Lab, node: str) -> None:
+    """The engine alone, for good: its unit would start it again."""
+    lab.exec(node, ["sh", "-c", f"systemctl kill --signal=KILL {UNIT}; systemctl stop {UNIT}"])
+
+
+def unplug(lab: Lab, node: str) -> None:
+    lab.exec(node, ["ip", "link", "set", "eth0", "down"])
+
+
+def plug(lab: Lab, node: str) -> None:
+    lab.exec(node, ["ip", "link", "set", "eth0", "up"])
+    lab.exec(node, ["ip", "route", "add", "default", "via", f"{lab.subnet}.1"])
+
+
+def at_both(lab: Lab, node: str, state: str) -> None:
+    for balancer in Pair(lab).balancers:
+        balancer.ask(f"@1 set server serving/{node} state {state}")
+
+
+def five_hundred(lab: Lab, node: str) -> None:
+    """It is put in the engine's place out of sight, or its start would be seen as an engine that is gone."""
+    at_both(lab, node, "maint")
+    dead(lab, node)
+    lab.exec(node, ["systemd-run", "--quiet", "--collect", "--unit=five-hundred", "python3", "-c", FIVE_HUNDRED])
+    lab.exec(node, ["python3", "-c", CONNECT])
+
+
+def no_five_hundred(lab: Lab, node: str) -> None:
+    lab.exec(node, ["sh", "-c", f"systemctl stop five-hundred; systemctl start {UNIT}"])
+
+
+FAULTS = (
+    Fault("host killed", lambda lab, node: lab.kill(node), lambda lab, node: lab.start(node)),
+    Fault("host unplugged", unplug, plug),
+    Fault("engine killed", dead, engine("start")),
+    Fault("engine hung", engine("kill", "--signal=STOP"), engine("kill", "--signal=CONT")),
+    # Straight from maintenance a server is UP before a check has run.
+    Fault("answers 500", lambda lab, node: at_both(lab, node, "ready"), no_five_hundred, five_hundred),
+)
+
+
+@contextmanager
+def struck(pair: Pair, fault: Fault, node: str) -> Iterator[float]:
+    """The fault while the block lasts; gives the time when it began."""
+    try:
+        fault.strike(pair.lab, node)
+        yield time.monotonic()
+    finally:
+        fault.mend(pair.lab, node)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_model_server_that_fails_is_out_of_traffic(pair, clients, note, fault):
+    holder = pair.holder()
+    with clients:
+        fault.prepare(pair.lab, "gpu2")
+        time.sleep(2)
+        before = servers(holder)["gpu2"]
+        with struck(pair, fault, "gpu2") as began:
+            eventually(lambda: not servers(holder)["gpu2"]["status"].startswith("UP"), "it is out of traffic", 20)
+            out = time.monotonic() - began
+            after = servers(holder)["gpu2"]
+            time.sleep(3)
+            result = clients.stop()
+    # What ran there when it failed, and what was sent there until it was out.
+    sent = int(before["scur"]) + int(after["stot"]) - int(before["stot"])
+    failed = result["requests"]["failed"]
+    note(out=round(out, 2), sent_there=sent, requests=result["requests"], streams_cut=result["streams"]["cut"])
+    assert failed <= sent
+    assert out <= 2 * CHECK_INTERVAL + 0.5, "half a second for looking"
+
+
+def answer(pair: Pair) -> tuple[int, str]:
+    """Status and server of one answer; status 0 for none within a second."""
+    try:
+        return complete(pair.virtual_ip, timeout=1)
+    except OSError:
+        return 0, ""
+
+
+def standby_answers(pair: Pair) -> bool:
+    return answer(pair) == (200, "spare1")
+
+
+def test_a_pool_that_is_lost_overflows_and_comes_back_once(pair, clients, note):
+    nodes = pair.servers
+    with clients:
+        time.sleep(2)
+        for node in nodes:
+            dead(pair.lab, node)
+        began = time.monotonic()
+        try:
+            eventually(lambda: standby_answers(pair), "the standby pool serves", 10)
+            served = time.monotonic() - began
+            time.sleep(2)
+        finally:
+            for node in nodes:
+                pair.lab.exec(node, ["systemctl", "start", UNIT])
+        eventually(lambda: answer(pair)[1] in nodes, "requests come back", 30)
+        back = time.monotonic() - began
+        time.sleep(4)
+        result = clients.stop()
+    spare = result["servers"]["spare1"]["active_ms"]
+    note(served=round(served, 2), back=round(back, 2), stretches=len(spare), requests=result["requests"])
+    assert served <= 2 * CHECK_INTERVAL
+    # One stretch: what came back stayed.
+    longest = max(last - first for first, last in spare)
+    assert sum(last - first for first, last in spare) - longest <= 1000, spare
+
+
+@pytest.fixture
+def narrow(pair: Pair) -> Iterator[None]:
+    """Two requests at a time for each server of the pool, at the holder."""
+    holder = pair.holder()
+
+    def set_to(number: int) -> None:
+        holder.ask("; ".join(f"@1 set maxconn server serving/{name} {number}" for name in pair.servers))
+
+    set_to(2)
+    yield
+    set_to(256)
+
+
+def test_a_queue_that_grows_too_long_overflows(pair, narrow, tmp_path, note):
+    # Forty-eight at once, and six of them at the pool's servers: more than 32 wait.
+    with story.load(pair.lab, tmp_path, rate=5, streams=48, stream_seconds=(1.0,), timeout=60.0) as load:
+        eventually(lambda: int(servers(pair.holder(), "standby")["spare1"]["scur"]) > 0, "requests overflow", 20)
+        time.sleep(3)
+        result = load.stop()
+    shares = {name: len(activity["streams_ms"]) for name, activity in result["servers"].items()}
+    note(streams=shares, requests=result["requests"])
+    assert story.lost(result) == (0, 0), result["samples"]
+    assert shares["spare1"] > 0
+    assert set(shares) > {"spare1"}, "the pool goes on with what it has"
+
+
+def test_when_nobody_can_serve_clients_hear_it_at_once(pair):
+    units = {**dict.fromkeys(pair.servers, UNIT), "spare1": "model-server-standby"}
+    for node, unit in units.items():
+        pair.lab.exec(node, ["systemctl", "stop", "--no-block", unit])
+    try:
+        eventually(lambda: answer(pair)[0] == 503, "nobody is left", 20)
+        began = time.monotonic()
+        status, headers, body = plain(pair.virtual_ip)
+        assert time.monotonic() - began < 1
+        assert (status, headers["Retry-After"], body["error"]["type"]) == (503, "1", "overloaded")
+        # It is not the virtual IP's fault: it stays where it is.
+        assert pair.holder()
+    finally:
+        for node, unit in units.items():
+            pair.lab.exec(node, ["systemctl", "start", unit])
+
+
+def plain(address: str) -> tuple[int, Mapping[str, str], dict]:
+    """A request with its headers and its JSON."""
+    connection = http.client.HTTPConnection(address, 8080, timeout=5)
+    connection.request("POST", "/v1/completions", "{}", {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    return answer.status, answer.headers, json.loads(answer.read())
+
+
+@pytest.fixture
+def leaving(pair: Pair) -> Iterator[None]:
+    """Something on gpu1 asks for no new requests."""
+    verdict = json.dumps({"verdict": "drain", "reason": "planned reboot"})
+    pair.lab.exec("gpu1", ["sh", "-c", f"mkdir -p {VERDICT.parent}; echo '{verdict}' > {VERDICT}"])
+    yield
+    pair.lab.exec("gpu1", ["rm", "-f", str(VERDICT)])
+
+
+def test_a_node_that_asks_for_it_gets_no_new_requests_and_an_operators_drain_stays(pair, leaving):
+    for balancer in pair.balancers:
+        eventually(lambda b=balancer: servers(b)["gpu1"]["weight"] == "0", "its share is 0", 5)
+    holder = pair.holder()
+    assert {server for _turn in range(30) for server in [complete(pair.virtual_ip)[1]]} == {"gpu2", "gpu3"}
+    # The agent goes on saying `up`, which takes no drain back.
+    holder.ask("@1 set server serving/gpu2 state drain")
+    time.sleep(2)
+    assert holder.admin("gpu2") == 8
+    holder.ask("@1 set server serving/gpu2 state ready")

@@ -74,7 +74,8 @@ class Switchover:
                     self._move(decision.source, home)
                 return
             if time.monotonic() >= end:
-                raise DeadlineExceeded(decision.text)
+                words = "{0} is not fit to have it back after {1:g} s: {2}"
+                raise DeadlineExceeded(words.format(home, RETURN, "; ".join(decision.objections)))
             time.sleep(0.2)
 
     def _home(self, home):

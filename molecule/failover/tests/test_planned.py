@@ -47,7 +47,7 @@ def test_a_rehearsal_leaves_it_where_it_was(pair: Pair, note) -> None:
     holder = pair.holder()
     done = pair.lab.playbook(REHEARSE, "-e", f"rounds={ROUNDS}", "-e", "rate=100")
     assert done.returncode == 0, done.stdout[-3000:]
-    moves = MOVE.findall(done.stdout.split("TASK [move_virtual_ip | Show")[0])
+    moves = MOVE.findall(done.stdout.split("TASK [Show what was done]")[0])
     note(moves=moves)
     assert len(moves) == 2 * ROUNDS
     for _source, _target, gap, _requests, _unanswered, unconnected in moves:

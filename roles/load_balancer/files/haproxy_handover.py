@@ -5,7 +5,8 @@
 save: ask HAProxy's master socket, and replace FILE at once or not at all; without a whole answer the old file stays.
 reload: save, tell the master ($MAINPID) to reload, wait until the new worker serves. Refused when nothing can be saved.
 HAProxy takes a server's port from FILE rather than from its configuration (2.6 and 3.0), so the ports are written as
-CONFIG, which is about to be loaded, has them. Exit status 1 and a line on standard error when it did not succeed.
+CONFIG, which is about to be loaded, has them. A weight that a load agent has set is nobody's intent: it is left out, or
+it would outlive the agent. Exit status 1 and a line on standard error when it did not succeed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 TIMEOUT = 5.0  # seconds for the connection and for each read
 RELOAD_DEADLINE = 60.0  # seconds for the new worker to serve
 LIMIT = 64 * 1024 * 1024  # bytes; thousands of servers are well below
+AGENT_ENABLED = 0x04  # of srv_agent_state (HAProxy, include/haproxy/check-t.h: CHK_ST_ENABLED)
 
 
 def ask(path: str, command: str) -> str:
@@ -59,10 +61,13 @@ def rewritten(state: str, ports: dict[tuple[str, str], str]) -> str:
         raise ValueError("not an answer to `show servers state`: {0!r}".format(state[:200]))
     names = lines[1][2:].split()
     backend, server, port = (names.index(name) for name in ("be_name", "srv_name", "srv_port"))
+    weight, configured, agent = (names.index(name) for name in ("srv_uweight", "srv_iweight", "srv_agent_state"))
     for number, line in enumerate(lines[2:], start=2):
         row = line.split(" ")
         if len(row) != len(names):
             raise ValueError("a line with {0} fields instead of {1}: {2!r}".format(len(row), len(names), line[:200]))
+        if int(row[agent]) & AGENT_ENABLED:
+            row[weight] = row[configured]
         row[port] = ports.get((row[backend], row[server]), row[port])
         lines[number] = " ".join(row)
     return "\n".join(lines) + "\n"

@@ -62,6 +62,17 @@ def test_ports_come_from_the_configuration_and_the_rest_from_haproxy(helper: Mod
     assert [row[:18] + row[19:] for row in after] == [row[:18] + row[19:] for row in before]
 
 
+@pytest.mark.parametrize(("agent", "weight"), [(6, "100"), (2, "35"), (0, "35")], ids=["speaks", "silent", "none"])
+def test_the_share_that_a_load_agent_takes_does_not_outlive_it(helper: ModuleType, agent: int, weight: str) -> None:
+    head, names, *rows = (FIXTURES / "3.0/show_servers_state.txt").read_text().splitlines()
+    places = {name: number for number, name in enumerate(names[2:].split())}
+    row = rows[0].split(" ")
+    row[places["srv_uweight"]], row[places["srv_iweight"]] = "35", "100"
+    row[places["srv_agent_state"]] = str(agent)
+    state = "\n".join((head, names, " ".join(row))) + "\n"
+    assert helper.rewritten(state, {}).splitlines()[2].split(" ")[places["srv_uweight"]] == weight
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -264,6 +265,27 @@ def test_keepalived_is_told_once_for_each_change(
         f"<4>{ADDRESS} no majority of votes: lets go",
     ]
     assert f'steadfast_vrrp_split_brain{{address="{ADDRESS}"}} 1' in (tmp_path / "steadfast_arbiter.prom").read_text()
+
+
+def test_a_silent_peer_is_fenced_once_by_a_holder_with_a_majority(
+    arbiter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "has", lambda _address: True)
+    (tmp_path / "pid").write_text(f"{os.getpid()}\n")
+    arbiter.options.fence = f"""sh -c 'echo "off $STEADFAST_PEER" >> {tmp_path}/fenced'"""
+    seat = arbiter.seats[ADDRESS]
+    # Three vote, as a majority of two would need the silent one.
+    seat.claim.arbiters = ARBITERS
+    for now in (1.0, 2.0, 2.9, 3.1, 4.0, 5.0):
+        for voter in ("lb1", "witness1"):
+            seat.claim.answered(voter, "lb1", 0.0, now)
+        arbiter.tick(now)
+        assert seat.fenced == ({"lb2"} if now > 1.0 + PATIENCE else set())
+    for _turn in range(100):
+        if (tmp_path / "fenced").exists():
+            break
+        time.sleep(0.05)
+    assert (tmp_path / "fenced").read_text() == "off lb2\n"
 
 
 def test_an_address_that_a_dead_keepalived_left_behind_is_not_held(tmp_path: Path) -> None:

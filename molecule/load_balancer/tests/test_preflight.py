@@ -32,7 +32,15 @@ VIRTUAL_IP = {"address": "192.0.2.100", "prefix": 24, "interface": "eth0", "rout
         ({"load_balancer_virtual_ip": {**VIRTUAL_IP, "interface": "eth7"}}, "no interface 'eth7'"),
         ({"load_balancer_virtual_ip": {**VIRTUAL_IP, "advert_interval": 41}}, "0.01 to 40.95"),
         ({"load_balancer_virtual_ip": {**VIRTUAL_IP, "router_id": 0}}, "router_id"),
-        ({"load_balancer_virtual_ip": {**VIRTUAL_IP, "address": "{{ platform_address }}"}}, "cannot be the virtual IP"),
+        ({"load_balancer_virtual_ip": {**VIRTUAL_IP, "address": "{{ platform_address }}"}}, "cannot be virtual IPs"),
+        ({"load_balancer_virtual_ip": {"address": "192.0.2.100"}}, "needs address, prefix, interface and router_id"),
+        (
+            {"load_balancer_second_virtual_ip": {"address": "192.0.2.101", "router_id": 51}},
+            "another one for the second",
+        ),
+        ({"load_balancer_arbiters": {"lb1": "192.0.2.1", "lb2": "192.0.2.2"}}, "three hosts or more"),
+        ({"load_balancer_pools": [{**POOL, "overflow": {"pool": "nowhere"}}]}, "Named in overflow: nowhere"),
+        ({"load_balancer_pools": [POOL, {"name": "idle", "server_port": 1, "servers": SERVERS}]}, "needs a port, or"),
     ],
 )
 def test_refused(pair: Pair, variables: dict[str, Any], said: str) -> None:

@@ -33,6 +33,7 @@ TALKERS = {
     "haproxy/control.py",
     "ledger/store.py",
     "rollout/deadman_service.py",
+    "storage/artifacts.py",
     "vrrp/probe.py",
 }
 SIDE_EFFECTS = {

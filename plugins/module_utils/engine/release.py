@@ -13,10 +13,10 @@ from typing import Any
 from ..errors import Refused, Unreadable
 from .question import Question
 
-NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
-SHA256 = re.compile(r"^[0-9a-f]{64}$")
+NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}\Z")
+SHA256 = re.compile(r"^[0-9a-f]{64}\Z")
 # The unit sets these, so that an address or a port may change without making another release.
-FROM_UNIT = re.compile(r"^\$[A-Z][A-Z0-9_]*$")
+FROM_UNIT = re.compile(r"^\$[A-Z][A-Z0-9_]*\Z")
 
 
 @dataclass(frozen=True)

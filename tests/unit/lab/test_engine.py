@@ -40,10 +40,14 @@ class Docker:
         self.done.append("remove")
 
 
+def killed() -> None:
+    raise KeyboardInterrupt
+
+
 def test_what_a_killed_build_left_is_ended_first(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.images, "ensure", lambda _client, _recipe: "image")
     docker = Docker()
-    monkeypatch.setattr(docker, "wait", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(docker, "wait", killed)
     monkeypatch.setattr(docker, "remove", lambda force: None)
     with pytest.raises(KeyboardInterrupt):
         engine._compile(docker, tmp_path, tmp_path / "build")

@@ -149,7 +149,7 @@ def test_a_partition_of_the_pair_ends_with_the_holder_that_it_had(pair, clients,
         finally:
             cut(pair, "delete")
         healed = time.time()
-        eventually(lambda: "may hold" in arbiters_say(standby, f"@{healed:.0f}"), "the standby stands by", 10)
+        eventually(lambda: "may hold" in arbiters_say(standby, f"@{int(healed)}"), "the standby stands by", 10)
         time.sleep(2)
         result = clients.stop()
     said = next(line for line in arbiters_say(standby, since).splitlines() if "split brain" in line)

@@ -22,6 +22,8 @@ UNIT = "model-server-serving"
 VERDICT = PurePosixPath("/run/steadfast/verdict.json")
 # Seconds, as the lab's inventory has it.
 CHECK_INTERVAL = 1
+# For looking, and for a machine that has other things to do; docs/reliability.md has what was measured.
+SLACK = 2
 # An engine that answers 500 to whatever it is asked.
 FIVE_HUNDRED = """
 import http.server
@@ -139,7 +141,7 @@ def test_a_model_server_that_fails_is_out_of_traffic(pair, clients, note, fault)
     failed = result["requests"]["failed"]
     note(out=round(out, 2), sent_there=sent, requests=result["requests"], streams_cut=result["streams"]["cut"])
     assert failed <= sent
-    assert out <= 2 * CHECK_INTERVAL + 0.5, "half a second for looking"
+    assert out <= 2 * CHECK_INTERVAL + SLACK
 
 
 def answer(pair: Pair) -> tuple[int, str]:
@@ -174,7 +176,7 @@ def test_a_pool_that_is_lost_overflows_and_comes_back_once(pair, clients, note):
         result = clients.stop()
     spare = result["servers"]["spare1"]["active_ms"]
     note(served=round(served, 2), back=round(back, 2), stretches=len(spare), requests=result["requests"])
-    assert served <= 2 * CHECK_INTERVAL
+    assert served <= 2 * CHECK_INTERVAL + SLACK
     # One stretch: what came back stayed.
     longest = max(last - first for first, last in spare)
     assert sum(last - first for first, last in spare) - longest <= 1000, spare
@@ -244,6 +246,7 @@ def test_a_node_that_asks_for_it_gets_no_new_requests_and_an_operators_drain_sta
     for balancer in pair.balancers:
         eventually(lambda b=balancer: servers(b)["gpu1"]["weight"] == "0", "its share is 0", 5)
     holder = pair.holder()
+    eventually(lambda: answer(pair)[1] in pair.servers, "nothing overflows any longer", 20)
     assert {server for _turn in range(30) for server in [complete(pair.virtual_ip)[1]]} == {"gpu2", "gpu3"}
     # The agent goes on saying `up`, which takes no drain back.
     holder.ask("@1 set server serving/gpu2 state drain")

@@ -14,6 +14,7 @@ from typing import Any
 from tests.lab.containers import Lab
 from tests.lab.load import LoadRun
 from tests.lab.load_loop import Plan
+from tests.lab.pair import ASK
 
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
 ROLLBACK = ("playbooks/rollback.yml", "-e", "pool=serving")
@@ -22,16 +23,6 @@ QUICK = ("-e", "bake_time=3", "-e", "min_requests=60", "-e", "lease_ttl=15")
 BALANCERS = ("lb1", "lb2")
 # The whole list, as `make chaos` runs it; `make test` takes what proves most in little time.
 WHOLE = os.environ.get("STEADFAST_CHAOS") == "whole"
-
-ASK = """
-import socket
-s = socket.socket(socket.AF_UNIX)
-s.settimeout(5)
-s.connect('/run/haproxy-master.sock')
-s.sendall(b'@1 show servers state serving\\n')
-s.shutdown(1)
-print(b''.join(iter(lambda: s.recv(65536), b'')).decode())
-"""
 
 
 def nodes(lab: Lab) -> tuple[str, ...]:
@@ -48,7 +39,7 @@ def out_of_traffic(lab: Lab) -> list[str]:
     """Servers that a balancer has out of traffic, as `gpu1 at lb1: 1`."""
     found = []
     for balancer in BALANCERS:
-        for line in lab.exec(balancer, ["python3", "-c", ASK]).stdout.splitlines():
+        for line in lab.exec(balancer, ["python3", "-c", ASK, "@1 show servers state serving"]).stdout.splitlines():
             words = line.split()
             if len(words) > 8 and words[1] == "serving" and words[6] != "0":
                 found.append(f"{words[3]} at {balancer}: {words[6]}")

@@ -161,6 +161,15 @@ class Lab:
         """Take a host's power away."""
         self._container(host).kill()
 
+    def unplug(self, host: str) -> None:
+        """Pull a host's network cable; what asks it by other ways than the network still can."""
+        self.exec(host, ["ip", "link", "set", "eth0", "down"])
+
+    def plug(self, host: str) -> None:
+        """Put the cable back, and the default route that went with it."""
+        self.exec(host, ["ip", "link", "set", "eth0", "up"])
+        self.exec(host, ["ip", "route", "add", "default", "via", f"{self.subnet}.1"])
+
     def running(self, host: str) -> bool:
         """Whether a host has power."""
         return bool(self._container(host).status == "running")

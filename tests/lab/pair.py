@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -91,16 +90,18 @@ class Balancer:
                 return int(line.split()[6])
         raise AssertionError(f"{self.name} knows no server {server}")
 
-    def statuses(self) -> list[str]:
-        """HAProxy's words on every server of every pool."""
-        header, *rows = (line.split(",") for line in self.ask("@1 show stat -1 4 -1").splitlines() if line)
-        return [row[header.index("status")] for row in rows]
+    def servers(self, pool: str = "-1") -> list[dict[str, str]]:
+        """A pool's servers as HAProxy's statistics show them; -1 means those of every pool."""
+        header, *rows = (line.split(",") for line in self.ask(f"@1 show stat {pool} 4 -1").splitlines() if line)
+        return [dict(zip(header, row, strict=False)) for row in rows]
+
+    def server(self, name: str, pool: str = "serving") -> dict[str, str]:
+        """One server of a pool."""
+        return next(server for server in self.servers(pool) if server["svname"] == name)
 
     def at_rest(self) -> bool:
         """Whether all servers pass their checks and none has a request."""
-        header, *rows = (line.split(",") for line in self.ask("@1 show stat serving 4 -1").splitlines() if line)
-        status, sessions = header.index("status"), header.index("scur")
-        return all((row[status], row[sessions]) == ("UP", "0") for row in rows)
+        return all((server["status"], server["scur"]) == ("UP", "0") for server in self.servers("serving"))
 
     def served(self, count: int) -> Counter[str]:
         """Which servers answered so many requests; every one must."""
@@ -133,30 +134,6 @@ class Pair:
         holder = self.holder()
         return next(balancer for balancer in self.balancers if balancer is not holder)
 
-    @contextmanager
-    def watched(self) -> Iterator[list[float]]:
-        """Ask through the virtual IP every few milliseconds; yields the times of good answers as they come."""
-        good: list[float] = []
-        over = threading.Event()
-
-        def watch() -> None:
-            while not over.is_set():
-                try:
-                    if complete(self.virtual_ip, timeout=0.2)[0] == 200:
-                        good.append(time.monotonic())
-                except OSError:
-                    pass
-                time.sleep(0.01)
-
-        thread = threading.Thread(target=watch)
-        thread.start()
-        try:
-            eventually(lambda: len(good) > 5, "requests are answered")
-            yield good
-        finally:
-            over.set()
-            thread.join()
-
 
 def eventually(condition: Any, what: str, seconds: float = 15.0) -> None:
     """Wait until it holds."""
@@ -164,8 +141,3 @@ def eventually(condition: Any, what: str, seconds: float = 15.0) -> None:
     while not condition():
         assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
         time.sleep(0.05)
-
-
-def longest_gap(times: list[float]) -> float:
-    """Seconds between two good answers, at most."""
-    return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))

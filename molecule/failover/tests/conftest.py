@@ -20,18 +20,6 @@ RESULTS = Path(__file__).parents[3] / "build" / "failover.jsonl"
 STATE = "/var/lib/steadfast/vrrp/{0}.json"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "whole: only in the whole list, make chaos")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to the whole list; pytest says how many those were."""
-    apart = [] if story.WHOLE else [item for item in items if item.get_closest_marker("whole")]
-    if apart:
-        config.hook.pytest_deselected(items=apart)
-        items[:] = [item for item in items if item not in apart]
-
-
 @pytest.fixture(scope="session")
 def pair() -> Pair:
     return Pair(Lab.from_env())
@@ -53,7 +41,7 @@ def whole(pair: Pair) -> bool:
     return (
         len(holders(pair)) == 1
         and states == ["BACKUP", "MASTER"]
-        and all(set(balancer.statuses()) == {"UP"} for balancer in pair.balancers)
+        and all(server["status"] == "UP" for balancer in pair.balancers for server in balancer.servers())
     )
 
 

@@ -33,15 +33,6 @@ def signal(unit: str, name: str) -> Callable[[Pair, Balancer], object]:
     return lambda _pair, balancer: balancer.run("systemctl", "kill", f"--signal={name}", unit)
 
 
-def unplug(_pair: Pair, balancer: Balancer) -> None:
-    balancer.run("ip", "link", "set", "eth0", "down")
-
-
-def plug(pair: Pair, balancer: Balancer) -> None:
-    balancer.run("ip", "link", "set", "eth0", "up")
-    balancer.run("ip", "route", "add", "default", "via", f"{pair.lab.subnet}.1")
-
-
 def servers(word: str) -> Callable[[Pair, Balancer], object]:
     """Every server of every pool at this balancer alone."""
     names = ("serving/gpu1", "serving/gpu2", "serving/gpu3", "standby/spare1")
@@ -50,7 +41,7 @@ def servers(word: str) -> Callable[[Pair, Balancer], object]:
 
 FAULTS = (
     Fault("power", lambda pair, b: pair.lab.kill(b.name), lambda pair, b: pair.lab.start(b.name)),
-    Fault("cable", unplug, plug),
+    Fault("cable", lambda pair, b: pair.lab.unplug(b.name), lambda pair, b: pair.lab.plug(b.name)),
     Fault("haproxy killed", signal("haproxy", "KILL"), moves=False),
     Fault("keepalived killed", signal("keepalived", "KILL"), moves=False),
     Fault("haproxy hung", signal("haproxy", "STOP"), signal("haproxy", "CONT"), limit=3.0),

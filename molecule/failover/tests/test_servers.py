@@ -16,7 +16,7 @@ import pytest
 
 from tests.chaos import story
 from tests.lab.containers import Lab
-from tests.lab.pair import Balancer, Pair, complete, eventually
+from tests.lab.pair import Pair, complete, eventually
 
 UNIT = "model-server-serving"
 VERDICT = PurePosixPath("/run/steadfast/verdict.json")
@@ -52,12 +52,6 @@ while True:
 """
 
 
-def servers(balancer: Balancer, pool: str = "serving") -> dict[str, dict[str, str]]:
-    """A pool's servers as HAProxy's statistics show them."""
-    header, *rows = (line.split(",") for line in balancer.ask(f"@1 show stat {pool} 4 -1").splitlines() if line)
-    return {row[1]: dict(zip(header, row, strict=False)) for row in rows}
-
-
 @dataclass(frozen=True)
 class Fault:
     """What happens to a model server, how it is undone, and what must be made ready for it."""
@@ -75,15 +69,6 @@ def engine(*argv: str) -> Callable[[Lab, str], object]:
 def dead(lab: Lab, node: str) -> None:
     """The engine alone, for good: its unit would start it again."""
     lab.exec(node, ["sh", "-c", f"systemctl kill --signal=KILL {UNIT}; systemctl stop {UNIT}"])
-
-
-def unplug(lab: Lab, node: str) -> None:
-    lab.exec(node, ["ip", "link", "set", "eth0", "down"])
-
-
-def plug(lab: Lab, node: str) -> None:
-    lab.exec(node, ["ip", "link", "set", "eth0", "up"])
-    lab.exec(node, ["ip", "route", "add", "default", "via", f"{lab.subnet}.1"])
 
 
 def at_both(lab: Lab, node: str, state: str) -> None:
@@ -104,8 +89,8 @@ def no_five_hundred(lab: Lab, node: str) -> None:
 
 
 FAULTS = (
-    Fault("host killed", lambda lab, node: lab.kill(node), lambda lab, node: lab.start(node)),
-    Fault("host unplugged", unplug, plug),
+    Fault("host killed", Lab.kill, Lab.start),
+    Fault("host unplugged", Lab.unplug, Lab.plug),
     Fault("engine killed", dead, engine("start")),
     Fault("engine hung", engine("kill", "--signal=STOP"), engine("kill", "--signal=CONT")),
     # Straight from maintenance a server is UP before a check has run.
@@ -129,11 +114,11 @@ def test_a_model_server_that_fails_is_out_of_traffic(pair, clients, note, fault)
     with clients:
         fault.prepare(pair.lab, "gpu2")
         time.sleep(2)
-        before = servers(holder)["gpu2"]
+        before = holder.server("gpu2")
         with struck(pair, fault, "gpu2") as began:
-            eventually(lambda: not servers(holder)["gpu2"]["status"].startswith("UP"), "it is out of traffic", 20)
+            eventually(lambda: not holder.server("gpu2")["status"].startswith("UP"), "it is out of traffic", 20)
             out = time.monotonic() - began
-            after = servers(holder)["gpu2"]
+            after = holder.server("gpu2")
             time.sleep(3)
             result = clients.stop()
     # What ran there when it failed, and what was sent there until it was out.
@@ -198,7 +183,7 @@ def narrow(pair: Pair) -> Iterator[None]:
 def test_a_queue_that_grows_too_long_overflows(pair, narrow, tmp_path, note):
     # Forty-eight at once, and six of them at the pool's servers: more than 32 wait.
     with story.load(pair.lab, tmp_path, rate=5, streams=48, stream_seconds=(1.0,), timeout=60.0) as load:
-        eventually(lambda: int(servers(pair.holder(), "standby")["spare1"]["scur"]) > 0, "requests overflow", 20)
+        eventually(lambda: int(pair.holder().server("spare1", "standby")["scur"]) > 0, "requests overflow", 20)
         time.sleep(3)
         result = load.stop()
     shares = {name: len(activity["streams_ms"]) for name, activity in result["servers"].items()}
@@ -244,7 +229,7 @@ def leaving(pair: Pair) -> Iterator[None]:
 
 def test_a_node_that_asks_for_it_gets_no_new_requests_and_an_operators_drain_stays(pair, leaving):
     for balancer in pair.balancers:
-        eventually(lambda b=balancer: servers(b)["gpu1"]["weight"] == "0", "its share is 0", 5)
+        eventually(lambda b=balancer: b.server("gpu1")["weight"] == "0", "its share is 0", 5)
     holder = pair.holder()
     eventually(lambda: answer(pair)[1] in pair.servers, "nothing overflows any longer", 20)
     assert {server for _turn in range(30) for server in [complete(pair.virtual_ip)[1]]} == {"gpu2", "gpu3"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import time
@@ -17,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from .. import disk
 from ..errors import PlatformError, Refused, Unreadable
 from .release import Release, differences, parse_release
 
-CHUNK = 1024 * 1024
 SPARE = 64 * 1024 * 1024
 LOCK_WAIT_S = 120.0
 
@@ -119,8 +118,8 @@ class Shelf:
             else:
                 self._room(source)
                 _expect(release, digest(source, copy_to=target))
-            _write(os.path.join(partial, "start"), release.start_script(), 0o755)
-            _write(os.path.join(partial, "release.json"), release.document(), 0o644)
+            disk.write(os.path.join(partial, "start"), release.start_script(), 0o755)
+            disk.write(os.path.join(partial, "release.json"), release.document(), 0o644)
             os.chmod(target, 0o644)
             os.rename(partial, self.path(release.name))
         except OSError as error:
@@ -172,19 +171,11 @@ def _locked(handle: IO[str]) -> bool:
 
 
 def digest(path: str, copy_to: str | None = None) -> str:
-    """sha256 of a file in hexadecimal, copying it on the way when asked to. Raises Refused when it is not there."""
-    result = hashlib.sha256()
+    """As disk.digest. Raises Refused when the artifact is not there."""
     try:
-        with open(path, "rb") as source, open(copy_to or os.devnull, "wb") as target:
-            for chunk in iter(lambda: source.read(CHUNK), b""):
-                result.update(chunk)
-                target.write(chunk)
-            target.flush()
-            if copy_to:
-                os.fsync(target.fileno())
+        return disk.digest(path, copy_to)
     except FileNotFoundError as error:
         raise Refused("there is no artifact at {0}".format(path)) from error
-    return result.hexdigest()
 
 
 def _expect(release: Release, found: str) -> None:
@@ -194,11 +185,3 @@ def _expect(release: Release, found: str) -> None:
                 release.name, release.artifact, found, release.sha256
             )
         )
-
-
-def _write(path: str, text: str, mode: int) -> None:
-    with open(path, "w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.chmod(path, mode)

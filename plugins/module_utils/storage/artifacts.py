@@ -9,7 +9,6 @@ into its place. Whoever comes second finds the place taken and compares.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import stat
@@ -18,10 +17,10 @@ import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
+from .. import disk
 from ..errors import PlatformError, Refused, Unreadable
 from .manifest import Entry, Manifest, check_names, check_path, compare, parse_manifest
 
-CHUNK = 4 * 1024 * 1024
 SPARE = 64 * 1024 * 1024
 INCOMING = ".incoming"
 MANIFEST = "manifest.json"
@@ -91,7 +90,7 @@ class Artifacts:
             manifest = Manifest(name, version, tuple(self._copy(files, work)))
             if sha256 not in (None, manifest.digest):
                 raise Refused("{0} has sha256 {1}, not the expected {2}".format(source, manifest.digest, sha256))
-            _write(os.path.join(work, MANIFEST), manifest.document())
+            disk.write(os.path.join(work, MANIFEST), manifest.document(), 0o644)
             # Model servers read it as users of their own.
             os.chmod(work, 0o755)  # noqa: S103
             return self._settle(work, manifest), manifest
@@ -105,12 +104,9 @@ class Artifacts:
         """Read every file again; what is wrong, a line each. Raises as `manifest` does."""
         manifest = self.manifest(name, version)
         folder = self.path(name, version)
-        done, found = 0, {}
-        for path, file, size in sorted(_walk(folder)):
-            if path != MANIFEST:
-                found[path] = (size, self._digest(file, None, done, manifest.size))
-                done += size
-        return compare(manifest, found)
+        tell = self._teller(manifest.size)
+        files = [entry for entry in sorted(_walk(folder)) if entry[0] != MANIFEST]
+        return compare(manifest, {path: (size, disk.digest(file, tell=tell)) for path, file, size in files})
 
     def remove(self, name: str, version: str, named: list[str], only_look: bool = False) -> bool:
         """Take a version away, or say whether that would be done. False when it is not there.
@@ -149,35 +145,28 @@ class Artifacts:
         return gone
 
     def _copy(self, files: list[tuple[str, str, int]], work: str) -> Iterator[Entry]:
-        whole = sum(size for _path, _file, size in files)
-        done = 0
+        tell = self._teller(sum(size for _path, _file, size in files), lambda: os.utime(work))
         for path, file, size in files:
             target = os.path.join(work, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            digest = self._digest(file, target, done, whole, work)
+            digest = disk.digest(file, target, tell)
             if os.stat(target).st_size != size:
                 raise Refused("{0} changed while it was read: publish it again when it is at rest".format(file))
-            done += size
             yield Entry(path, size, digest)
 
-    def _digest(self, file: str, copy_to: str | None, done: int, whole: int, work: str = "") -> str:
-        """sha256 of a file, copying it on the way; a sign of life in `work` now and then."""
-        result = hashlib.sha256()
-        told = time.monotonic()
-        with open(file, "rb") as source, open(copy_to or os.devnull, "wb") as target:
-            for chunk in iter(lambda: source.read(CHUNK), b""):
-                result.update(chunk)
-                target.write(chunk)
-                done += len(chunk)
-                if time.monotonic() - told >= SIGN:
-                    told = time.monotonic()
-                    self.progress(done, whole)
-                    if work:
-                        os.utime(work)
-            target.flush()
-            if copy_to:
-                os.fsync(target.fileno())
-        return result.hexdigest()
+    def _teller(self, whole: int, sign: Callable[[], None] = lambda: None) -> Callable[[int], None]:
+        """Counts the bytes that it hears of; now and then it tells the progress and gives a sign of life."""
+        done, told = 0, time.monotonic()
+
+        def tell(more: int) -> None:
+            nonlocal done, told
+            done += more
+            if time.monotonic() - told >= SIGN:
+                told = time.monotonic()
+                self.progress(done, whole)
+                sign()
+
+        return tell
 
     def _settle(self, work: str, manifest: Manifest) -> bool:
         """Rename into its place; False when the same content is there. Raises Refused for another."""
@@ -185,7 +174,7 @@ class Artifacts:
         os.makedirs(os.path.dirname(place), exist_ok=True)
         try:
             os.rename(work, place)
-            _sync(os.path.dirname(place))
+            disk.sync(os.path.dirname(place))
             return True
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
@@ -247,19 +236,3 @@ def _folders(path: str) -> list[str]:
             return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
     except FileNotFoundError:
         return []
-
-
-def _sync(folder: str) -> None:
-    """A rename outlives a power failure only when the folder is written too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())

@@ -18,10 +18,12 @@ import shlex
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from typing import Any
+
+# It lies beside this one.
+from vrrp_notify import replace
 
 TICK = 0.2  # seconds between two claims
 LIMIT = 512  # bytes of a datagram
@@ -163,15 +165,6 @@ def read(data: bytes) -> Question | Answer:
     return Answer(str(found["arbiter"])[:100], address, number, None if holder is None else str(holder)[:100], age)
 
 
-def write(path: str, text: str) -> None:
-    """Replace a file whole. Raises OSError."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".arbiter.")
-    with os.fdopen(handle, "w") as stream:
-        stream.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
-
-
 def runs(pid_file: str) -> bool:
     """Whether the process of this file lives. An address that a dead keepalived left behind is not held."""
     try:
@@ -218,7 +211,7 @@ class Seat:
         if rival and (before is None or rival != before[1]):
             print("<3>split brain: {0} holds {1} too".format(rival, self.address), flush=True)
         if before is None or let_go != before[0]:
-            write(os.path.join(self.options.run, "quorum-" + self.address), "{0:d}\n".format(let_go))
+            replace(os.path.join(self.options.run, "quorum-" + self.address), "{0:d}\n".format(let_go))
             why = "no majority of votes: lets go" if let_go else "may hold"
             print("<{0}>{1} {2}".format(4 if let_go else 6, self.address, why), flush=True)
 
@@ -304,7 +297,7 @@ class Arbiter:
         if lines != self.written:
             self.written = lines
             try:
-                write(os.path.join(self.options.metrics, "steadfast_arbiter.prom"), "\n".join(lines) + "\n")
+                replace(os.path.join(self.options.metrics, "steadfast_arbiter.prom"), "\n".join(lines) + "\n")
             except OSError as error:
                 print("<4>metrics could not be written: {0}".format(error), flush=True)
 

@@ -14,7 +14,10 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 def load(place: str) -> ModuleType:
     """The program at roles/PLACE."""
-    name = Path(place).stem
+    name, folder = Path(place).stem, str((ROLES / place).parent)
+    if folder not in sys.path:
+        # As Python does for a program: what lies beside it can be imported.
+        sys.path.append(folder)
     spec = importlib.util.spec_from_file_location(name, ROLES / place)
     assert spec is not None
     assert spec.loader is not None

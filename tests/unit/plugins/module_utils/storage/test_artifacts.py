@@ -13,14 +13,16 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.steadfast.ai_platform.plugins.module_utils import disk
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import PlatformError, Refused, Unreadable
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.storage import artifacts
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.storage.artifacts import Artifacts
 
 PUBLISH = """
 import sys
+from ansible_collections.steadfast.ai_platform.plugins.module_utils import disk
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.storage import artifacts
-artifacts.CHUNK = 4096
+disk.CHUNK = 4096
 print("begun", flush=True)
 print(artifacts.Artifacts(sys.argv[1]).publish("tiny", "1", sys.argv[2])[0], flush=True)
 """
@@ -196,7 +198,7 @@ def test_a_living_publisher_gives_signs_and_tells_its_progress(store, model, mon
     told = []
     store.progress = lambda done, whole: told.append((done, whole, store.leftovers(3600)))
     monkeypatch.setattr(artifacts, "SIGN", 0)
-    monkeypatch.setattr(artifacts, "CHUNK", 100_000)
+    monkeypatch.setattr(disk, "CHUNK", 100_000)
     store.publish("tiny", "1", str(model))
     assert [done for done, _whole, _old in told] == [2, 100_002, 200_002, 300_002]
     assert {whole for _done, whole, _old in told} == {300_002}

@@ -6,7 +6,7 @@ bench-balance: lab-up ## Measure who is kept waiting by a slow engine: roundrobi
 	@$(or $(PYTHON),.venv/bin/python) -m tests.benchmark.balance
 bench-callbacks: venv ## Measure what the callbacks cost: HOSTS (500) x TASKS (40), against the default output
 	@$(or $(PYTHON),.venv/bin/python) -m tests.benchmark.callbacks
-bench-rollout: lab-up ## Measure rollouts side by side with the textbook's: time, requests lost, streams cut, what is left. BAKE=30 ROWS=all RATE=40 STREAMS=4 PARALLEL=1
+bench-rollout: lab-up ## Measure rollouts side by side with the textbook's: time, requests lost, streams cut, what is left. BAKE=30 ROWS=all SIDES=all RATE=40 STREAMS=4
 	@ANSIBLE_COLLECTIONS_PATH=.cache/collections PYTHONPATH=.cache/collections $(or $(PYTHON),.venv/bin/python) -m tests.benchmark.rollout
 bench-scale: lab-up ## Measure a plan and a lease for 2,000 nodes, and haproxy_server on 1,000 servers
 	@ANSIBLE_COLLECTIONS_PATH=.cache/collections PYTHONPATH=.cache/collections $(or $(PYTHON),.venv/bin/python) -m tests.benchmark.scale

@@ -117,6 +117,10 @@ open_requests:
   description: Requests still running at the servers or queued for them when the wait ended.
   type: int
   returned: when O(wait=drained)
+seconds_to_drain:
+  description: Seconds until nothing ran or waited at the servers, or until the deadline.
+  type: float
+  returned: when O(wait=drained)
 workers:
   description: Process ids of the HAProxy workers that were asked, old ones too.
   type: list
@@ -183,9 +187,9 @@ def carry_out(balancer, wanted, before, params, result):
         if wait == "healthy":
             view = balancer.wait_healthy(step, params["deadline"])
         if wait == "drained":
-            sample = balancer.wait_drained(step, params["deadline"])
+            sample, seconds = balancer.wait_drained(step, params["deadline"])
             view = balancer.current()
-            result.update(open_requests=sample.open, workers=list(sample.workers))
+            result.update(open_requests=sample.open, seconds_to_drain=round(seconds, 3), workers=list(sample.workers))
             if sample.open and params["on_deadline"] == "fail":
                 raise DeadlineExceeded(
                     "{0} still carries {1} requests after {2:g} s of drain".format(

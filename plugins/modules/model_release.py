@@ -167,6 +167,10 @@ proof:
   type: list
   elements: dict
   returned: when O(state=active)
+seconds_to_stop:
+  description: Seconds that the engine's last requests and its end took.
+  type: float
+  returned: when the release was switched
 seconds_to_ready:
   description: Seconds from start to readiness.
   type: float

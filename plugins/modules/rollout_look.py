@@ -68,6 +68,10 @@ balancers:
   type: list
   elements: dict
   returned: always
+staged:
+  description: For each node the releases that lie on it; empty for one that could not be read.
+  type: dict
+  returned: always
 ledgers:
   description: For O(steadfast.ai_platform.rollout_plan#module:ledgers).
   type: dict

@@ -73,7 +73,10 @@ class Crew:
         )
 
     def park(self, servers, on_deadline, floor=0):
-        """Wait at every balancer until nothing runs, then maintenance. Returns requests still open at the deadline."""
+        """Wait at every balancer until nothing runs, then maintenance.
+
+        Returns the requests still open at the deadline, and the seconds that it took until nothing ran.
+        """
         results = self._servers(
             self.present(),
             servers,
@@ -84,7 +87,8 @@ class Crew:
             min_available=floor,
             capacity_deadline=self.policy["capacity_deadline"],
         )
-        return max((int(result.get("open_requests") or 0) for result in results.values()), default=0)
+        found = [(int(r.get("open_requests") or 0), float(r.get("seconds_to_drain") or 0)) for r in results.values()]
+        return max((cut for cut, _ in found), default=0), max((seconds for _, seconds in found), default=0.0)
 
     def admit(self, weights):
         """Back into traffic by probation at every balancer. `weights`: {balancer: {server: weight}}."""

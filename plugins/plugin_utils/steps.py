@@ -132,7 +132,8 @@ class Steps:
         with self._alive():
             if not self._parked(views, batch):
                 self.crew.drain(self.crew.present()[:-1], batch, floor)
-                cut = self.crew.park(batch, self.policy["on_drain_deadline"], floor)
+                cut, seconds = self.crew.park(batch, self.policy["on_drain_deadline"], floor)
+                self._tell("draining", index, "took", seconds={"drain": seconds})
                 if cut:
                     self._tell("draining", index, "waiting", gate="drain", numbers={"cut": cut}, left_s=0)
 
@@ -151,6 +152,11 @@ class Steps:
         self.run["loads"] = {
             node: result["seconds_to_ready"] for node, result in results.items() if "seconds_to_ready" in result
         }
+        took = {
+            word: max((result.get("seconds_to_" + key, 0.0) for result in results.values()), default=0.0)
+            for word, key in (("stop", "stop"), ("load", "ready"))
+        }
+        self._tell("changing", index, "took", seconds=took)
         troubles = {node: problem(result, "proof") for node, result in results.items()}
         return {node: results[node].get("msg") or why for node, why in troubles.items() if why}
 

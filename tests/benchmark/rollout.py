@@ -3,27 +3,28 @@
 """`make bench-rollout`: our rolling deploy and the textbook's, side by side on one lab under one load.
 
 The lab must be up and set up (`make lab-up`, site.yml). The textbook's engines stop as a plain unit does, on SIGTERM;
-the role's own unit would wait for their streams. ROWS names what happens meanwhile (a comma between; all by default),
-BAKE the bake time in seconds (30), RATE the requests per second (40), STREAMS how many are open at any time (4),
-PARALLEL our max_parallel (1), SIDES who rolls (a semicolon between). A bake lasts longer where RATE brings a server
-fewer than 50 requests in it. The ideal is a bake and the longest measured load of an engine, batch by batch; stop and
-drain are no part of it. What was lost is counted by the clients. Writes build/bench/rollout.json; exit 1 when ours
-lost something to anything but a balancer's death.
+the role's own unit would wait for their streams. The textbook runs with Ansible's own defaults, which do not pipeline,
+and once with pipelining, as ours does. ROWS names what happens meanwhile (a comma between; all by default), BAKE the
+bake time in seconds (30), RATE the requests per second (40), STREAMS how many are open at any time (4), SIDES who
+rolls (a semicolon between; "ours, 3" has max_parallel 3). A bake lasts longer where RATE brings a server fewer than 50
+requests in it. The ideal is what cannot be saved: drain, stop, load and bake, batch by batch, each as long as our
+rollout measured it (of a batch the longest). What was lost is counted by the clients. Writes build/bench/rollout.json;
+exit 1 when ours lost something to anything but a balancer's death.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from ansible_collections.steadfast.ai_platform.plugins.module_utils.ledger.records import parse_log
 
 from tests.chaos import releases, story
 from tests.chaos.controller import Controller, mend
@@ -36,8 +37,8 @@ OUT = ROOT / "build" / "bench"
 BAKE = float(os.environ.get("BAKE", "30"))
 RATE = float(os.environ.get("RATE", "40"))
 STREAMS = int(os.environ.get("STREAMS", "4"))
-PARALLEL = os.environ.get("PARALLEL", "1")
-SIDES = tuple(os.environ.get("SIDES", "ours;textbook, drain;textbook, no drain").split(";"))
+EVERY_SIDE = "ours;ours, 3;textbook, drain;textbook, no drain;textbook, drain, pipelining"
+SIDES = tuple(os.environ.get("SIDES", EVERY_SIDE).split(";"))
 SHORT, LONG = (1.0, 2.0), (5.0, 30.0)
 # A drop-in: its empty ExecStop takes back the one that the role has written.
 PLAIN_UNIT = "/run/systemd/system/model-server-serving.service.d/zz-textbook.conf"
@@ -85,9 +86,10 @@ ROWS = {
 def arguments(side: str, release: str, bake: float, variables: Path, nodes: int) -> tuple[str, ...]:
     """The playbook of one side. A server is judged after a quarter of its share of a bake's requests."""
     common = ("-e", f"@{variables}", "-e", f"release={release}", "-e", f"bake_time={bake:g}")
-    if side == "ours":
+    if side.startswith("ours"):
         enough = min(300, RATE * bake / nodes / 4)
-        asked = {"min_requests": f"{enough:.0f}", "lease_ttl": "15", "max_parallel": PARALLEL}
+        parallel = side.partition(", ")[2] or "1"
+        asked = {"min_requests": f"{enough:.0f}", "lease_ttl": "15", "max_parallel": parallel}
         return (*story.DEPLOY, *common, *(word for item in asked.items() for word in ("-e", "=".join(item))))
     return ("tests/benchmark/textbook.yml", *common, "-e", f"textbook_drain={'no drain' not in side}".lower())
 
@@ -105,10 +107,14 @@ def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tup
     label = f"{name}-{side}".replace(", ", "-").replace(" ", "-")
     release = row.release or way.there
     variables = releases.write_variables(OUT / "releases.json")
+    # What an earlier run of this told is not this run's.
+    shutil.rmtree(OUT / label, ignore_errors=True)
     with story.load(lab, OUT / label, RATE, streams=STREAMS, stream_seconds=row.streams) as load:
         time.sleep(3)
         began = time.monotonic()
-        with Controller(lab, OUT / label, *arguments(side, release, row.bake, variables, len(nodes))) as controller:
+        asked = arguments(side, release, row.bake, variables, len(nodes))
+        piped = side.startswith("ours") or "pipelining" in side
+        with Controller(lab, OUT / label, *asked, environment={"ANSIBLE_PIPELINING": str(piped)}) as controller:
             if row.meanwhile and controller.until(lambda _each: story.out_of_traffic(lab)):
                 row.meanwhile(lab, controller)
             status = controller.end()
@@ -120,15 +126,17 @@ def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tup
             story.settled(lab, PATIENCE_S)
         result = load.stop()
     failed, cut = story.lost(result)
-    loads = batch_loads(lab) if side == "ours" and not status else []
-    bakes = row.bake * (len(loads) or len(nodes))
+    work = took(controller) if not status else {}
+    batches = sum("baking" in transition for transition in controller.transitions()) or len(nodes)
+    bakes = row.bake * batches
     return {
         "row": name,
         "side": side,
         "exit": status,
         "wall_s": round(wall, 1),
         "overhead_per_node_s": round((wall - bakes) / len(nodes), 1) if not status else None,
-        "over_ideal": round(wall / (bakes + sum(loads)), 3) if loads else None,
+        "over_ideal": round(wall / (bakes + sum(work.values())), 3) if work else None,
+        **{f"{word}_s": round(work[word], 1) if work else None for word in ("drain", "stop", "load")},
         "requests": result["requests"]["sent"],
         "failed": failed,
         "streams": result["streams"]["started"],
@@ -138,11 +146,13 @@ def measure(lab: Lab, side: str, name: str, row: Row, way: story.Way, nodes: tup
     }
 
 
-def batch_loads(lab: Lab) -> list[float]:
-    """The longest load in each batch of the last rollout that is in the journal (s)."""
-    records, _torn = parse_log(lab.exec("lb1", ["cat", "/var/lib/steadfast/ledger/serving/journal"]).stdout)
-    last = [record for record in records if record.run == records[-1].run]
-    return [max(loads.values()) for record in last if (loads := record.data.get("load_seconds"))]
+def took(controller: Controller) -> Counter[str]:
+    """Seconds that drains, stops and loads took, summed over the batches of our rollout; empty for the textbook's."""
+    found: Counter[str] = Counter()
+    for event in controller.events():
+        if event["event"] == "took":
+            found.update(event["seconds"])
+    return found
 
 
 def main() -> int:
@@ -156,14 +166,18 @@ def main() -> int:
         for side in SIDES:
             plain_unit(lab, nodes, plain=False)
             way = mend(lab, nodes, OUT / "mend")
-            plain_unit(lab, nodes, plain=side != "ours")
+            plain_unit(lab, nodes, plain=side.startswith("textbook"))
             found.append(measure(lab, side, name, ROWS[name], way, nodes))
             print(json.dumps(found[-1]), flush=True)
             (OUT / "rollout.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     plain_unit(lab, nodes, plain=False)
     mend(lab, nodes, OUT / "mend")
     print(table(found))
-    ours = [each for each in found if each["side"] == "ours" and each["row"] not in ("balancer-killed", "bad-release")]
+    ours = [
+        each
+        for each in found
+        if each["side"].startswith("ours") and each["row"] not in ("balancer-killed", "bad-release")
+    ]
     return 1 if any(each["failed"] or each["cut"] or each["left_drained"] for each in ours) else 0
 
 

@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.chaos import story
@@ -24,9 +25,12 @@ class Controller:
 
     Args:
         home: folder for what this controller keeps; its events lie there.
+        environment: variables beside those of the lab.
     """
 
-    def __init__(self, lab: Lab, home: Path, *arguments: str) -> None:
+    def __init__(
+        self, lab: Lab, home: Path, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self.log = home / "output.txt"
@@ -40,6 +44,7 @@ class Controller:
                     "HOME": str(home),
                     "ANSIBLE_HOME": str(home / "ansible"),
                     "STEADFAST_CACHE": str(cache()),
+                    **environment,
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -52,22 +52,31 @@ class Switch:
     def activate(self, release: Release) -> dict[str, Any]:
         """Stop, switch, start, prove. On failure the release that was active serves again.
 
-        Returns the proof's steps, the seconds to readiness and the requests that the stop cut (None: unknown).
+        Returns the proof's steps, the seconds to idle and stopped, those to readiness, and the requests that the stop
+        cut (None: unknown).
         Raises PlatformError; its evidence says `reverted` and what was proved of the old release.
         """
         before = self.shelf.active()
         owner = port_owner(self.port, self.unit.name)
         if owner:
             raise Refused("port {0} is in use by {1}; nothing was changed".format(self.port, owner))
+        began = time.monotonic()
         cut = self._quiesce(before)
         try:
+            self.unit.stop()
+            stopped = round(time.monotonic() - began, 3)
             proof = self._run(release)
         except PlatformError as error:
             raise self._take_back(before, release, error) from error
-        return {"proof": proof.steps, "seconds_to_ready": proof.steps[0]["seconds"], "requests_cut": cut}
+        return {
+            "proof": proof.steps,
+            "seconds_to_stop": stopped,
+            "seconds_to_ready": proof.steps[0]["seconds"],
+            "requests_cut": cut,
+        }
 
     def _run(self, release: Release) -> Proof:
-        self.unit.stop()
+        """Of a stopped engine."""
         self.shelf.point(release.name)
         self.unit.start()
         return self.prove(release, release.start_deadline)
@@ -80,6 +89,7 @@ class Switch:
                 self.shelf.point(None)
             return PlatformError("release {0} does not serve: {1}".format(release.name, error.message), **evidence)
         try:
+            self.unit.stop()
             self._run(self.shelf.read(before))
         except PlatformError as worse:
             message = "release {0} does not serve: {1}; and {2} does not come back: {3}"

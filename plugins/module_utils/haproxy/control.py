@@ -85,25 +85,30 @@ class Balancer:
                 )
             time.sleep(self.interval)
 
-    def wait_drained(self, wanted: Wanted, deadline: float) -> Traffic:
+    def wait_drained(self, wanted: Wanted, deadline: float) -> tuple[Traffic, float]:
         """Wait until nothing runs at the servers in any worker. A reload in between gets the intent again.
 
-        Returns the last sample; its `open` is not zero when the deadline (seconds) came first.
+        Returns the last sample, and the seconds after which they were empty; the sample's `open` is not zero when
+        the deadline (seconds) came first.
         """
         watch = DrainWatch()
-        end = time.monotonic() + deadline
+        began = emptied = time.monotonic()
+        end = began + deadline
         while True:
             sample = None
             try:
                 sample = traffic(wanted, self.apply(wanted)[1])
-                if watch.see(sample):
-                    return sample
+                drained = watch.see(sample)
+                if watch.zeros <= 1:
+                    emptied = time.monotonic()
+                if drained:
+                    return sample, emptied - began
             except Unreadable:
                 watch.lost()
                 if time.monotonic() >= end:
                     raise
             if sample is not None and time.monotonic() >= end:
-                return sample
+                return sample, time.monotonic() - began
             time.sleep(self.interval)
 
     def wait_healthy(self, wanted: Wanted, deadline: float) -> dict[tuple[str, str], Server]:

@@ -69,7 +69,7 @@ def test_a_silent_balancer_is_said_with_what_to_do():
 
 
 def test_draining_asks_for_the_floor_and_parking_waits():
-    found = crew(lb1={"open_requests": 2}, lb2={"open_requests": None})
+    found = crew(lb1={"open_requests": 2, "seconds_to_drain": 1.5}, lb2={"open_requests": None})
     found.drain(["lb2"], ["gpu1"], 2)
     assert found.fleet.calls[0] == {
         "lb2": (
@@ -83,7 +83,7 @@ def test_draining_asks_for_the_floor_and_parking_waits():
             },
         )
     }
-    assert found.park(["gpu1"], "continue") == 2
+    assert found.park(["gpu1"], "continue") == (2, 1.5)
     asked = found.fleet.calls[1]["lb1"][1]
     assert asked["state_file"] == "/var/state"
     assert {key: asked[key] for key in ("state", "wait", "deadline", "on_deadline", "min_available")} == {

@@ -123,28 +123,28 @@ def test_apply_is_idempotent_and_saves_the_state(haproxy, tmp_path):
 def test_drain_reaches_an_old_worker_and_waits_for_its_sessions(haproxy, tmp_path):
     haproxy.reload(30)
     haproxy.sessions[(20, "gpu1")] = 2
-    sample = balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=0.3)
+    sample, seconds = balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=0.3)
     assert (sample.open, sample.workers) == (2, (20, 30))
+    assert seconds >= 0.3
     assert haproxy.admin[20]["gpu1"] == 8
     haproxy.sessions.clear()
-    assert balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=5).open == 0
+    assert balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=5)[0].open == 0
 
 
 def test_a_reload_that_forgets_the_drain_gets_it_again(haproxy, tmp_path):
     lb = balancer(haproxy, tmp_path)
     lb.apply(DRAIN)
     haproxy.reload(30)
-    assert lb.wait_drained(DRAIN, deadline=5).open == 0
+    assert lb.wait_drained(DRAIN, deadline=5)[0].open == 0
     assert haproxy.admin[30]["gpu1"] == 8
 
 
 def test_an_old_worker_that_cannot_be_told_is_waited_out(haproxy, tmp_path):
     haproxy.lua = False
     haproxy.reload(30)
-    sample = balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=0.3)
-    assert not sample.refusing
+    assert not balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=0.3)[0].refusing
     threading.Timer(0.3, haproxy.admin.pop, [20]).start()
-    assert balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=5).workers == (30,)
+    assert balancer(haproxy, tmp_path).wait_drained(DRAIN, deadline=5)[0].workers == (30,)
 
 
 def test_a_socket_that_does_not_answer_is_an_error_in_time(haproxy, tmp_path):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host whose wall clock is wrong: containers share the machine's, so every program of the host is told another time."""
+"""A host whose wall clock is wrong: containers share the machine's, so each of its programs is told another time."""
 
 from __future__ import annotations
 

@@ -107,15 +107,19 @@ def test_an_ailing_ledger_host_does_not_stop_a_rollout(lab, nodes, way, tmp_path
 
 @pytest.mark.whole
 def test_wrong_clocks_change_nothing(lab, nodes, way, tmp_path):
-    with clock.off(lab, "gpu1", 3600), clock.off(lab, "lb2", -3600), clock.off(lab, "witness1", 7200):
-        with story.load(lab, tmp_path) as load:
-            with Controller(lab, tmp_path / "first", *story.DEPLOY, *story.to(way)) as first:
-                assert first.reaches("admitting 1"), first.output()[-3000:]
-            # The lease's last seconds, by the hosts' own uptime.
-            time.sleep(16)
-            with Controller(lab, tmp_path / "next", *story.DEPLOY, "-e", "action=resume", *story.QUICK) as following:
-                assert following.end() == 0, following.output()[-3000:]
-            result = load.stop()
+    with (
+        clock.off(lab, "gpu1", 3600),
+        clock.off(lab, "lb2", -3600),
+        clock.off(lab, "witness1", 7200),
+        story.load(lab, tmp_path) as load,
+    ):
+        with Controller(lab, tmp_path / "first", *story.DEPLOY, *story.to(way)) as first:
+            assert first.reaches("admitting 1"), first.output()[-3000:]
+        # The lease's last seconds, by the hosts' own uptime.
+        time.sleep(16)
+        with Controller(lab, tmp_path / "next", *story.DEPLOY, "-e", "action=resume", *story.QUICK) as following:
+            assert following.end() == 0, following.output()[-3000:]
+        result = load.stop()
     assert story.lost(result) == (0, 0), story.samples(result)
     assert set(story.releases(lab, nodes)) == {way.there}
     assert story.settled(lab) == []

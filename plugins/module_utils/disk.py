@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Callable
 
 CHUNK = 1024 * 1024
@@ -26,6 +30,22 @@ def digest(path: str, copy_to: str | None = None, tell: Callable[[int], None] = 
         if copy_to:
             os.fsync(target.fileno())
     return result.hexdigest()
+
+
+@contextmanager
+def locked(path: str, patience: float) -> Iterator[None]:
+    """Keep others away from what a file stands for. Raises TimeoutError after `patience` seconds, OSError."""
+    with open(path, "w") as handle:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() >= end:
+                    raise TimeoutError("{0} is locked".format(path)) from error
+            time.sleep(0.2)
+        yield
 
 
 def write(path: str, text: str, mode: int) -> None:

@@ -35,6 +35,7 @@ TALKERS = {
     "ledger/store.py",
     "rollout/deadman_service.py",
     "storage/artifacts.py",
+    "storage/cache.py",
     "vrrp/probe.py",
 }
 SIDE_EFFECTS = {

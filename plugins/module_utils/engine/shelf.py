@@ -8,13 +8,10 @@ A release appears whole or not at all: it is built beside its place and renamed 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
 
 from .. import disk
 from ..errors import PlatformError, Refused, Unreadable
@@ -45,13 +42,10 @@ class Shelf:
         """
         try:
             os.makedirs(self.releases, exist_ok=True)
-            with open(os.path.join(self.home, ".lock"), "w") as handle:
-                end = time.monotonic() + patience
-                while not _locked(handle):
-                    if time.monotonic() >= end:
-                        raise Refused("another run is at work in {0}: try again when it has ended".format(self.home))
-                    time.sleep(0.2)
+            with disk.locked(os.path.join(self.home, ".lock"), patience):
                 yield
+        except TimeoutError as error:
+            raise Refused("another run is at work in {0}: try again when it has ended".format(self.home)) from error
         except PermissionError as error:
             raise Refused("cannot write to {0}: {1}".format(self.home, error)) from error
 
@@ -160,14 +154,6 @@ class Shelf:
         shutil.rmtree(doomed, ignore_errors=True)
         os.rename(self.path(name), doomed)
         shutil.rmtree(doomed)
-
-
-def _locked(handle: IO[str]) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def digest(path: str, copy_to: str | None = None) -> str:

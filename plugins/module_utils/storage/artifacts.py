@@ -48,10 +48,12 @@ class Artifacts:
 
     def versions(self) -> list[Manifest]:
         """Every version that is there, by name and version. Raises Unreadable for one without a good manifest."""
-        found = []
-        for name in _folders(self.root):
-            found += [self.manifest(name, version) for version in _folders(os.path.join(self.root, name))]
-        return found
+        return [self.manifest(name, version) for name, version in self.names()]
+
+    def names(self) -> list[tuple[str, str]]:
+        """Name and version of every folder that bears them, whatever is in it."""
+        found = ((name, _folders(os.path.join(self.root, name))) for name in _folders(self.root))
+        return [(name, version) for name, versions in found for version in versions]
 
     def manifest(self, name: str, version: str) -> Manifest:
         """A version's manifest. Raises Refused when the version is not there."""

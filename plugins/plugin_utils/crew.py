@@ -87,8 +87,9 @@ class Crew:
             min_available=floor,
             capacity_deadline=self.policy["capacity_deadline"],
         )
-        found = [(int(r.get("open_requests") or 0), float(r.get("seconds_to_drain") or 0)) for r in results.values()]
-        return max((cut for cut, _ in found), default=0), max((seconds for _, seconds in found), default=0.0)
+        found = results.values()
+        cut = max((int(result.get("open_requests") or 0) for result in found), default=0)
+        return cut, max((float(result.get("seconds_to_drain") or 0) for result in found), default=0.0)
 
     def admit(self, weights):
         """Back into traffic by probation at every balancer. `weights`: {balancer: {server: weight}}."""

@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "nodes": found_nodes(arguments["nodes"], seen, arguments["domain_key"]),
             "balancers": found_balancers(arguments["balancers"], seen, pools[0]) if pools else [],
-            "staged": {name: (seen[name]["platform_node"] or {}).get("staged", []) for name in arguments["nodes"]},
+            "staged": {name: seen[name]["platform_node"].get("staged", []) for name in arguments["nodes"]},
             "ledgers": ledgers.get(arguments["pool"], {}),
             "table": status_table(hosts, seen),
             "history": "\n\n".join(self._history(pool, found) for pool, found in ledgers.items()),

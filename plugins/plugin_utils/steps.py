@@ -152,11 +152,9 @@ class Steps:
         self.run["loads"] = {
             node: result["seconds_to_ready"] for node, result in results.items() if "seconds_to_ready" in result
         }
-        took = {
-            word: max((result.get("seconds_to_" + key, 0.0) for result in results.values()), default=0.0)
-            for word, key in (("stop", "stop"), ("load", "ready"))
-        }
-        self._tell("changing", index, "took", seconds=took)
+        stop = max((result.get("seconds_to_stop", 0.0) for result in results.values()), default=0.0)
+        load = max(self.run["loads"].values(), default=0.0)
+        self._tell("changing", index, "took", seconds={"stop": stop, "load": load})
         troubles = {node: problem(result, "proof") for node, result in results.items()}
         return {node: results[node].get("msg") or why for node, why in troubles.items() if why}
 

@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,7 @@ OUT = ROOT / "build" / "bench"
 BAKE = float(os.environ.get("BAKE", "30"))
 RATE = float(os.environ.get("RATE", "40"))
 STREAMS = int(os.environ.get("STREAMS", "4"))
-EVERY_SIDE = "ours;ours, 3;textbook, drain;textbook, no drain;textbook, drain, pipelining"
-SIDES = tuple(os.environ.get("SIDES", EVERY_SIDE).split(";"))
+SIDES = ("ours", "ours, 3", "textbook, drain", "textbook, no drain", "textbook, drain, pipelining")
 SHORT, LONG = (1.0, 2.0), (5.0, 30.0)
 # A drop-in: its empty ExecStop takes back the one that the role has written.
 PLAIN_UNIT = "/run/systemd/system/model-server-serving.service.d/zz-textbook.conf"
@@ -155,6 +154,12 @@ def took(controller: Controller) -> Counter[str]:
     return found
 
 
+def chosen(variable: str, every: Iterable[str], between: str) -> list[str]:
+    """What a variable of the environment names; every one where it names none, or says `all`."""
+    asked = os.environ.get(variable) or "all"
+    return list(every) if asked == "all" else asked.split(between)
+
+
 def main() -> int:
     """Every row with every side, then the table."""
     lab = Lab.from_env()
@@ -162,8 +167,8 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     releases.install(lab, nodes)
     found: list[dict[str, Any]] = []
-    for name in (os.environ.get("ROWS") or ",".join(ROWS)).split(","):
-        for side in SIDES:
+    for name in chosen("ROWS", ROWS, ","):
+        for side in chosen("SIDES", SIDES, ";"):
             plain_unit(lab, nodes, plain=False)
             way = mend(lab, nodes, OUT / "mend")
             plain_unit(lab, nodes, plain=side.startswith("textbook"))

@@ -42,10 +42,8 @@ class Shelf:
         """
         try:
             os.makedirs(self.releases, exist_ok=True)
-            with disk.locked(os.path.join(self.home, ".lock"), patience):
+            with disk.locked(self.home, patience):
                 yield
-        except TimeoutError as error:
-            raise Refused("another run is at work in {0}: try again when it has ended".format(self.home)) from error
         except PermissionError as error:
             raise Refused("cannot write to {0}: {1}".format(self.home, error)) from error
 

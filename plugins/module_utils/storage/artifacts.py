@@ -106,7 +106,7 @@ class Artifacts:
         """Read every file again; what is wrong, a line each. Raises as `manifest` does."""
         manifest = self.manifest(name, version)
         folder = self.path(name, version)
-        tell = self._teller(manifest.size)
+        tell = self.teller(manifest.size)
         files = [entry for entry in sorted(_walk(folder)) if entry[0] != MANIFEST]
         return compare(manifest, {path: (size, disk.digest(file, tell=tell)) for path, file, size in files})
 
@@ -147,7 +147,7 @@ class Artifacts:
         return gone
 
     def _copy(self, files: list[tuple[str, str, int]], work: str) -> Iterator[Entry]:
-        tell = self._teller(sum(size for _path, _file, size in files), lambda: os.utime(work))
+        tell = self.teller(sum(size for _path, _file, size in files), lambda: os.utime(work))
         for path, file, size in files:
             target = os.path.join(work, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -156,7 +156,7 @@ class Artifacts:
                 raise Refused("{0} changed while it was read: publish it again when it is at rest".format(file))
             yield Entry(path, size, digest)
 
-    def _teller(self, whole: int, sign: Callable[[], None] = lambda: None) -> Callable[[int], None]:
+    def teller(self, whole: int, sign: Callable[[], None] = lambda: None) -> Callable[[int], None]:
         """Counts the bytes that it hears of; now and then it tells the progress and gives a sign of life."""
         done, told = 0, time.monotonic()
 

@@ -7,7 +7,6 @@ A version appears whole or not at all. What a dead run has copied lies under <ro
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -56,11 +55,8 @@ class Cache:
     def lock(self) -> Iterator[None]:
         """Keep other runs away. Raises Refused when one is still at work after LOCK_WAIT_S."""
         os.makedirs(os.path.join(self.root, INCOMING), exist_ok=True)
-        try:
-            with disk.locked(os.path.join(self.root, ".lock"), LOCK_WAIT_S):
-                yield
-        except TimeoutError as error:
-            raise Refused("another run is at work in {0}: try again when it has ended".format(self.root)) from error
+        with disk.locked(self.root, LOCK_WAIT_S):
+            yield
 
     def would_hold(self, name: str, version: str, sha256: str | None = None) -> dict[str, Any]:
         """What `hold` would do, as a task's result, without reading what is there."""
@@ -132,7 +128,7 @@ class Cache:
             if os.path.join(incoming, other) != work:
                 shutil.rmtree(os.path.join(incoming, other), ignore_errors=True)
         source = self.store.path(manifest.name, manifest.version)
-        pace = Pace(self.rate, manifest.size, self.store.progress)
+        pace = Pace(self.rate, self.store.teller(manifest.size))
         try:
             for entry in manifest.files:
                 target = os.path.join(work, entry.path)
@@ -151,14 +147,16 @@ class Cache:
     def _fetch(source: str, target: str, entry: Entry, pace: Pace) -> None:
         """One file, from where an earlier try ended. Raises Unreadable when the store has other bytes."""
         begun = os.path.exists(target)
-        found = resume(source, target, entry.size, pace)
+        if begun and os.stat(target).st_size > entry.size:
+            os.unlink(target)
+        found = disk.digest(source, target, pace.step, resume=True)
         if found != entry.sha256 and begun:
             # What lay here may be the wrong part.
-            os.unlink(target)
-            found = resume(source, target, entry.size, pace)
+            found = disk.digest(source, target, pace.step)
         if found != entry.sha256:
             os.unlink(target)
             raise Unreadable("{0} has sha256 {1}, not {2}: the store is damaged".format(source, found, entry.sha256))
+        os.chmod(target, 0o644)
 
     def _order(self) -> list[str]:
         try:
@@ -175,50 +173,24 @@ class Cache:
 
 
 class Pace:
-    """Holds a copy to a number of bytes per second, and tells how far it is.
+    """Holds a copy to a number of bytes per second.
 
     Args:
         rate: bytes per second; 0 for no limit.
-        whole: bytes in all.
-        progress: told bytes done and bytes in all, a few times a minute.
+        tell: told the bytes of each step.
     """
 
-    SIGN = 5.0
-
-    def __init__(self, rate: int, whole: int, progress: Callable[[int, int], None]) -> None:
-        self.rate, self.whole, self.progress = rate, whole, progress
+    def __init__(self, rate: int, tell: Callable[[int], None]) -> None:
+        self.rate, self.tell = rate, tell
         self.copied = 0
-        self.began = self.told = time.monotonic()
+        self.began = time.monotonic()
 
     def step(self, size: int) -> None:
         """So many bytes were copied."""
         self.copied += size
-        now = time.monotonic()
-        if now - self.told >= self.SIGN:
-            self.told = now
-            self.progress(self.copied, self.whole)
+        self.tell(size)
         if self.rate:
-            time.sleep(max(0.0, self.began + self.copied / self.rate - now))
-
-
-def resume(source: str, target: str, size: int, pace: Pace) -> str:
-    """Copy a file from where `target` ends, if that is not beyond `size`; the sha256 of all that lies there then."""
-    result = hashlib.sha256()
-    if os.path.exists(target) and os.stat(target).st_size > size:
-        os.unlink(target)
-    with open(source, "rb") as stream, open(target, "a+b") as copy:
-        copy.seek(0)
-        for chunk in iter(lambda: copy.read(disk.CHUNK), b""):
-            result.update(chunk)
-        stream.seek(copy.tell())
-        for chunk in iter(lambda: stream.read(disk.CHUNK), b""):
-            result.update(chunk)
-            copy.write(chunk)
-            pace.step(len(chunk))
-        copy.flush()
-        os.fsync(copy.fileno())
-    os.chmod(target, 0o644)
-    return result.hexdigest()
+            time.sleep(max(0.0, self.began + self.copied / self.rate - time.monotonic()))
 
 
 def _size(folder: str) -> int:

@@ -40,12 +40,12 @@ def evictions(held: Mapping[str, int], order: list[str], new: int, kept: Collect
         taken, free = taken - held[name], free + held[name]
     if not fits(taken, free, new, budget):
         words = (
-            "{0} MiB more do not fit into the cache: {1} of {2} MiB are kept ({3}), the disk has {4} MiB left, of "
-            "which {5} are not the cache's. Raise its limit, or keep fewer"
+            "{0} MiB more do not fit into the cache: {1} of {2} MiB are kept ({names}), the disk has {3} MiB left, of "
+            "which {4} are not the cache's. Raise its limit, or keep fewer"
         )
         names = ", ".join(sorted(set(kept) & set(held))) or "nothing"
         sizes = [size // 2**20 for size in (new, taken, budget.limit, free, budget.spare)]
-        raise Refused(words.format(sizes[0], sizes[1], sizes[2], names, sizes[3], sizes[4]))
+        raise Refused(words.format(*sizes, names=names))
     return gone
 
 

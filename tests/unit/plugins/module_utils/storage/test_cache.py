@@ -183,7 +183,7 @@ def test_reading_from_the_store_is_held_to_a_rate(monkeypatch):
     slept = []
     clock = type("Clock", (), {"monotonic": staticmethod(lambda: 100.0), "sleep": staticmethod(slept.append)})
     monkeypatch.setattr(cache_module, "time", clock)
-    pace = cache_module.Pace(1000, 4000, lambda _done, _all: None)
+    pace = cache_module.Pace(1000, lambda _bytes: None)
     pace.step(500)
     pace.step(1500)
     assert slept == [0.5, 2.0]

@@ -111,8 +111,9 @@ def struck(pair: Pair, fault: Fault, node: str) -> Iterator[float]:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_model_server_that_fails_is_out_of_traffic(pair, clients, note, fault):
     holder = pair.holder()
+    # Before there are clients, or it would cost requests that are not the fault's.
+    fault.prepare(pair.lab, "gpu2")
     with clients:
-        fault.prepare(pair.lab, "gpu2")
         time.sleep(2)
         before = holder.server("gpu2")
         with struck(pair, fault, "gpu2") as began:

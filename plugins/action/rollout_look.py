@@ -38,13 +38,7 @@ class ActionModule(ActionBase):
         hostvars = task_vars["hostvars"]
         fleet = Fleet(self, task_vars)
         pools = self._pools(arguments, hostvars)
-        seen = self._seen(fleet, arguments, hostvars)
-        for pool in pools:
-            calls = {"pool": pool}
-            for host, result in fleet.everywhere(
-                arguments["ledger_hosts"], NAMESPACE + "rollout_ledger_info", calls
-            ).items():
-                seen[host].setdefault("platform_ledger", {"results": []})["results"].append(dict(result, item=pool))
+        seen = self._seen(fleet, arguments, hostvars, pools)
         fleet.close()
         ledgers = {pool: found_ledgers(arguments["ledger_hosts"], seen, pool) for pool in pools}
         hosts = {"nodes": arguments["nodes"], "balancers": arguments["balancers"]}
@@ -52,7 +46,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "nodes": found_nodes(arguments["nodes"], seen, arguments["domain_key"]),
             "balancers": found_balancers(arguments["balancers"], seen, pools[0]) if pools else [],
-            "staged": {name: seen[name]["platform_node"].get("staged", []) for name in arguments["nodes"]},
+            "staged": {name: seen[name]["platform_node"].get("questions") or {} for name in arguments["nodes"]},
             "ledgers": ledgers.get(arguments["pool"], {}),
             "table": status_table(hosts, seen),
             "history": "\n\n".join(self._history(pool, found) for pool, found in ledgers.items()),
@@ -64,29 +58,28 @@ class ActionModule(ActionBase):
         return named or sorted({str(hostvars[node].get("model_server_pool", "")) for node in arguments["nodes"]} - {""})
 
     @staticmethod
-    def _seen(fleet, arguments, hostvars):
+    def _seen(fleet, arguments, hostvars, pools):
         """For each host what its modules said, beside the variables that say what it should run."""
         calls, keys = {}, (*DECLARED, *filter(None, [arguments["domain_key"]]))
+        seen = {name: {} for name in (*arguments["nodes"], *arguments["balancers"], *arguments["ledger_hosts"])}
         for node in arguments["nodes"]:
+            seen[node].update({key: hostvars[node][key] for key in keys if key in hostvars[node]})
             options = node_options(hostvars[node].get("model_server_pool", ""), hostvars[node])
-            calls[node] = (NAMESPACE + "model_release_info", options)
-        for balancer in arguments["balancers"]:
-            calls[balancer] = (NAMESPACE + "haproxy_info", balancer_options(hostvars[balancer]))
-        results = fleet.run(calls)
-        addresses = {name: hostvars[name].get("load_balancer_virtual_ip") or {} for name in arguments["balancers"]}
-        vips = fleet.run(
-            {
-                name: (NAMESPACE + "vip_info", {"address": virtual["address"]})
-                for name, virtual in addresses.items()
-                if virtual
-            }
-        )
-        seen = {name: {} for name in (*calls, *arguments["ledger_hosts"])}
-        for node in arguments["nodes"]:
-            declared = {key: hostvars[node][key] for key in keys if key in hostvars[node]}
-            seen[node].update(declared, platform_node=results[node])
+            calls.setdefault(node, {})["platform_node"] = (NAMESPACE + "model_release_info", options)
         for name in arguments["balancers"]:
-            seen[name].update(platform_balancer=results[name], platform_vip=vips.get(name))
+            options = balancer_options(hostvars[name])
+            calls.setdefault(name, {})["platform_balancer"] = (NAMESPACE + "haproxy_info", options)
+            virtual = hostvars[name].get("load_balancer_virtual_ip") or {}
+            if virtual:
+                calls[name]["platform_vip"] = (NAMESPACE + "vip_info", {"address": virtual["address"]})
+        for name in arguments["ledger_hosts"]:
+            for pool in pools:
+                calls.setdefault(name, {})[pool, "ledger"] = (NAMESPACE + "rollout_ledger_info", {"pool": pool})
+        results = fleet.series({host: list(asked.values()) for host, asked in calls.items()})
+        for host, asked in calls.items():
+            found = dict(zip(asked, results[host]))
+            ledgers = [dict(found.pop((pool, "ledger")), item=pool) for pool in pools if (pool, "ledger") in found]
+            seen[host].update(found, **({"platform_ledger": {"results": ledgers}} if ledgers else {}))
         return seen
 
     @staticmethod

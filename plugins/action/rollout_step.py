@@ -21,6 +21,7 @@ ARGUMENTS = {
         "choices": ["open", "forward", "take_back", "close"],
     },
     "answer": {"type": "dict"},
+    "staged": {"type": "dict", "default": {}},
     "run": {"type": "dict"},
     "batches": {"type": "list", "elements": "int", "default": []},
     "failure": {"type": "dict", "default": {}},
@@ -59,7 +60,7 @@ class ActionModule(ActionBase):
         settings = {key: arguments[key] for key in ("ledger_hosts", "events_folder")}
         run = new_run(answer["plan"]["pool"], answer, settings)
         steps = Steps(self, task_vars, run)
-        steps.open(dict(answer, mode="resume" if answer["run"] else "start"))
+        steps.open(dict(answer, mode="resume" if answer["run"] else "start"), arguments["staged"])
         return {"changed": True, "run": self._kept(steps)}
 
     def _forward(self, arguments, task_vars):

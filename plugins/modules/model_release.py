@@ -199,6 +199,8 @@ from ..module_utils.engine.switch import Switch
 from ..module_utils.engine.unit import Unit
 from ..module_utils.errors import PlatformError, Refused
 
+REQUIRED_IF = [("state", "staged", ["definition"]), ("state", "active", ["unit", "port"])]
+
 
 def argument_spec():
     """Options, as documented above."""
@@ -297,7 +299,7 @@ def main():
     module = AnsibleModule(
         argument_spec(),
         supports_check_mode=True,
-        required_if=[("state", "staged", ["definition"]), ("state", "active", ["unit", "port"])],
+        required_if=REQUIRED_IF,
     )
     shelf = Shelf(module.params["root"], module.params["pool"])
     act = {"staged": stage, "active": activate, "absent": remove}[module.params["state"]]

@@ -69,7 +69,7 @@ balancers:
   elements: dict
   returned: always
 staged:
-  description: For each node the releases that lie on it; empty for one that could not be read.
+  description: For each node the releases that lie on it, each with what to ask an engine to prove it; empty for one that could not be read.
   type: dict
   returned: always
 ledgers:

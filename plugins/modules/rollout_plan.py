@@ -16,6 +16,7 @@ description:
     was interrupted. Changes nothing.
   - Fails, with every reason at once, when a host could not be looked at, when the capacity floor cannot be kept, when a server was found
     out of traffic, when another controller holds the pool, or when the policy cannot be understood.
+  - Runs on the controller, in a task on localhost. It is an action plugin; C(plugins/action/rollout_plan.py) has the code.
 options:
   mode:
     description:
@@ -107,81 +108,3 @@ reasons:
   elements: str
   returned: failure
 """
-
-from dataclasses import asdict
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils.errors import PlatformError, Refused
-from ..module_utils.ledger.quorum import copy_from, settle
-from ..module_utils.rollout.plan import BalancerView, Node
-from ..module_utils.rollout.request import MODES, Request, answer
-
-
-def nodes_from(found):
-    """The option nodes, as records."""
-    return [
-        Node(
-            name=node["name"],
-            release=node.get("release") or None,
-            problem=node.get("problem") or None,
-            domain=node.get("domain") or "",
-            identities=node.get("identities") or {},
-        )
-        for node in found
-    ]
-
-
-def views_from(found):
-    """The option balancers, as records."""
-    return [
-        BalancerView(
-            name=view["name"],
-            servers={name: (server["state"], bool(server["up"])) for name, server in view.get("servers", {}).items()},
-            holder=bool(view.get("holder")),
-            problem=view.get("problem") or None,
-        )
-        for view in found
-    ]
-
-
-def excluded_from(policy):
-    """Ledger hosts that the policy names as gone, before the policy is checked."""
-    said = policy.get("ledger_excluded") or []
-    names = said.split(",") if isinstance(said, str) else said if isinstance(said, (list, tuple)) else []
-    return [str(name).strip() for name in names]
-
-
-def main():
-    """Decide, and answer."""
-    spec = {
-        "mode": {"type": "str", "choices": list(MODES), "default": "start"},
-        "pool": {"type": "str", "required": True},
-        "release": {"type": "str", "default": ""},
-        "policy": {"type": "dict", "default": {}},
-        "nodes": {"type": "list", "elements": "dict", "required": True},
-        "balancers": {"type": "list", "elements": "dict", "required": True},
-        "ledgers": {"type": "dict", "required": True},
-        "virtual_ip": {"type": "bool", "default": True},
-    }
-    module = AnsibleModule(spec, supports_check_mode=True)
-    params = module.params
-    request = Request(params["mode"], params["pool"], params["release"], params["policy"], params["virtual_ip"])
-    try:
-        copies = {host: copy_from(result) for host, result in params["ledgers"].items()}
-        try:
-            ledger = settle(copies, excluded_from(params["policy"]))
-        except PlatformError as error:
-            raise Refused(
-                "{0} (to go on without one: ledger_excluded). Nothing was changed.".format(error.message)
-            ) from error
-        found = answer(request, nodes_from(params["nodes"]), views_from(params["balancers"]), ledger)
-    except PlatformError as error:
-        module.fail_json(msg=error.message, **error.evidence)
-    batches = found.plan["batches"]
-    ahead = [*found.forward, *found.backward]
-    module.exit_json(changed=False, nodes=[name for index in ahead for name in batches[index]], **asdict(found))
-
-
-if __name__ == "__main__":
-    main()

@@ -27,6 +27,10 @@ options:
   answer:
     description: The result of M(steadfast.ai_platform.rollout_plan). Required with O(step=open).
     type: dict
+  staged:
+    description: What RV(steadfast.ai_platform.rollout_look#module:staged) said, for O(step=open). Nodes it does not cover are asked anew.
+    type: dict
+    default: {}
   run:
     description: RV(run) of the step before. Required with every other step.
     type: dict

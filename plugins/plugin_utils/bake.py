@@ -56,6 +56,11 @@ class Bake:
             verdicts = self.judge()
             worst = overall(verdicts)
             passed_s = time.monotonic() - self.began
+            took = time.monotonic() - looked
+            if not ramp and 0 < seconds - passed_s < took:
+                # The last look began before the end, so that it costs no time; the batch still bakes to the end.
+                time.sleep(seconds - passed_s)
+                passed_s = seconds
             self._tell(verdicts, worst, seconds, longest, passed_s)
             if worst.verdict == "fail":
                 return worst, verdicts
@@ -69,11 +74,13 @@ class Bake:
                     if not self.proved:
                         self._prove()
                     return worst, verdicts
-            left = seconds - passed_s if passed_s < seconds else pause
-            if left <= pause and not ramp:
-                # Before the last look, so that it costs no time.
+            if seconds - passed_s <= pause and not ramp:
+                # Before the last look, as above.
                 self._prove()
-            time.sleep(max(0.05, min(pause, left) - (time.monotonic() - looked)))
+            rest = pause - (time.monotonic() - looked)
+            if passed_s < seconds:
+                rest = min(rest, self.began + seconds - took - time.monotonic())
+            time.sleep(max(0.05, rest))
 
     def look(self):
         """Read balancers and nodes once, at the same time."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 PLUGINS = Path(__file__).resolve().parent.parent
@@ -22,19 +22,25 @@ PACKAGE = "steadfast_courier"
 MARK = "steadfast-courier-answer:"
 
 BOOT = r"""
-import base64, importlib.abc, importlib.util, json, subprocess, sys, types, zlib
-PARCEL = json.loads(zlib.decompress(base64.b64decode("@PARCEL@")))
-SOURCES, PACKAGE, MARK = PARCEL["sources"], PARCEL["package"], PARCEL["mark"]
+import base64, importlib.machinery, json, sys, types, zlib
+SOURCES = json.loads(zlib.decompress(base64.b64decode("@SOURCES@")))
+PARCEL = json.loads(base64.b64decode("@PARCEL@"))
+PACKAGE, MARK = PARCEL["package"], PARCEL["mark"]
 
 
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(self, name, path=None, target=None):
-        if name in SOURCES:
-            return importlib.util.spec_from_loader(name, self)
-        if name.startswith(PACKAGE) and any(other.startswith(name + ".") for other in SOURCES):
-            return importlib.util.spec_from_loader(name, self, is_package=True)
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        package = name.startswith(PACKAGE) and any(other.startswith(name + ".") for other in SOURCES)
+        if name in SOURCES or package:
+            return importlib.machinery.ModuleSpec(name, cls, is_package=package)
 
-    def exec_module(self, module):
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
         if module.__name__ in SOURCES:
             exec(compile(SOURCES[module.__name__], module.__name__, "exec"), module.__dict__)
 
@@ -63,6 +69,7 @@ class AnsibleModule:
             self.params[name] = kind(value) if kind and value is not None else value
 
     def run_command(self, argv):
+        import subprocess
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
         return done.returncode, done.stdout, done.stderr
 
@@ -76,7 +83,7 @@ class AnsibleModule:
 for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
     sys.modules[name] = types.ModuleType(name)
 sys.modules["ansible.module_utils.basic"].AnsibleModule = AnsibleModule
-sys.meta_path.insert(0, Finder())
+sys.meta_path.insert(0, Finder)
 importlib.import_module(PACKAGE + ".modules." + PARCEL["module"]).main()
 """
 
@@ -89,15 +96,9 @@ def carries(module):
 def parcel(module, arguments):
     """The program for the host's Python, to be given on its standard input."""
     name = module[len(NAMESPACE) :]
-    content = {
-        "package": PACKAGE,
-        "mark": MARK,
-        "module": name,
-        "arguments": arguments,
-        "sources": {**_library(), PACKAGE + ".modules." + name: _source("modules", name + ".py")},
-    }
-    packed = base64.b64encode(zlib.compress(json.dumps(content).encode())).decode()
-    return "import importlib\n" + BOOT.replace("@PARCEL@", packed)
+    asked = json.dumps({"package": PACKAGE, "mark": MARK, "module": name, "arguments": arguments})
+    program = BOOT.replace("@SOURCES@", _sources(name)).replace("@PARCEL@", base64.b64encode(asked.encode()).decode())
+    return "import importlib\n" + program
 
 
 def opened(result):
@@ -119,17 +120,12 @@ def opened(result):
     }
 
 
-@lru_cache(maxsize=1)
-def _library():
-    """Every file of module_utils under its name on the host."""
-    root = PLUGINS / "module_utils"
-    return {
-        ".".join((PACKAGE, "module_utils", *path.relative_to(root).with_suffix("").parts)): path.read_text("utf-8")
-        for path in sorted(root.rglob("*.py"))
-        if path.name != "__init__.py"
-    }
-
-
 @cache
-def _source(*parts):
-    return PLUGINS.joinpath(*parts).read_text("utf-8")
+def _sources(name):
+    """The module and every file of module_utils, each under its name on the host, packed."""
+    files = [path for path in sorted(PLUGINS.glob("module_utils/**/*.py")) if path.name != "__init__.py"]
+    sources = {
+        ".".join((PACKAGE, *path.relative_to(PLUGINS).with_suffix("").parts)): path.read_text("utf-8")
+        for path in (*files, PLUGINS / "modules" / (name + ".py"))
+    }
+    return base64.b64encode(zlib.compress(json.dumps(sources).encode())).decode()

@@ -40,14 +40,19 @@ class Fleet:
 
     def run(self, calls):
         """Run {host: (module, arguments)} at once; return {host: result}. A host out of reach has `unreachable`."""
+        results = self.series({host: [call] for host, call in calls.items()})
+        return {host: result for host, (result,) in results.items()}
+
+    def series(self, calls):
+        """As `run`, with a list of calls for each host, made one after the other, and a list of results."""
         for host in calls:
             # Templating is not made for threads; what it gives is.
             if host not in self._actions:
                 self._actions[host] = self._action_for(host)
         with ThreadPoolExecutor(max(1, min(MAX_THREADS, len(calls)))) as threads:
             futures = {
-                host: threads.submit(contextvars.copy_context().run, self._call, host, module, arguments)
-                for host, (module, arguments) in calls.items()
+                host: threads.submit(contextvars.copy_context().run, self._calls, host, asked)
+                for host, asked in calls.items()
             }
             return {host: future.result() for host, future in futures.items()}
 
@@ -61,17 +66,16 @@ class Fleet:
             if not isinstance(found, dict):
                 found[0]._connection.close()
 
+    def _calls(self, host, asked):
+        return [self._call(host, module, arguments) for module, arguments in asked]
+
     def _call(self, host, module, arguments):
         found = self._actions[host]
         if isinstance(found, dict):
             return found
         action, variables = found
-        interpreter = variables.get("ansible_python_interpreter") or action._discovered_interpreter or ""
         try:
-            if courier.carries(module) and interpreter.startswith("/") and action._is_pipelining_enabled("new"):
-                program = courier.parcel(module, arguments).encode()
-                return courier.opened(action._low_level_execute_command(interpreter + ISOLATED, in_data=program))
-            return action._execute_module(module_name=module, module_args=arguments, task_vars=dict(variables))
+            return carry(action, module, arguments, variables)
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": str(error)}
         except AnsibleError as error:
@@ -116,3 +120,15 @@ class Fleet:
     def _set(plugin, kind, variables):
         names = constants.config.get_plugin_vars(kind, plugin._load_name)
         plugin.set_options(var_options={name: variables[name] for name in names if name in variables})
+
+
+def carry(action, module, arguments, variables):
+    """Run a module on an action's host: one of this collection carried, where a program can be piped there.
+
+    Raises AnsibleConnectionFailure for a host out of reach.
+    """
+    interpreter = variables.get("ansible_python_interpreter") or action._discovered_interpreter or ""
+    if courier.carries(module) and interpreter.startswith("/") and action._is_pipelining_enabled("new"):
+        program = courier.parcel(module, arguments).encode()
+        return courier.opened(action._low_level_execute_command(interpreter + ISOLATED, in_data=program))
+    return action._execute_module(module_name=module, module_args=arguments, task_vars=dict(variables))

@@ -30,6 +30,7 @@ class Journal:
         self.run = run
         self.lock = lock or threading.RLock()
         self._held = 0.0
+        self._controller = os.getppid()
 
     @property
     def seq(self):
@@ -49,6 +50,10 @@ class Journal:
     def left(self):
         """Seconds that this controller may still act: from before the last write that a majority took."""
         return max(0.0, self._held + self.ttl - boottime()) if self._held else 0.0
+
+    def orphaned(self):
+        """True when the controller's main process is gone: a task runs in a process, and a session, of its own."""
+        return os.getppid() != self._controller
 
     def read(self):
         """The ledger as a majority has it. Raises Unreadable without one."""
@@ -120,6 +125,8 @@ class Journal:
 
     def _surely(self, act, *what):
         """Do it, and where too few heard it once more, after the copies were brought together."""
+        if self.orphaned():
+            raise Refused("the controller is gone")
         try:
             act(*what)
         except Refused as refusal:
@@ -201,7 +208,6 @@ class Heartbeat:
     def __init__(self, journal):
         self.journal = journal
         self.trouble = None
-        self._parent = os.getppid()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -217,12 +223,12 @@ class Heartbeat:
         """Raises what went wrong, if the lease could not be held in time: it may be another's now."""
         if self.journal.left() <= 0:
             raise self.trouble or Refused("the lease was not held in time: no ledger host answered")
-        if os.getppid() != self._parent:
+        if self.journal.orphaned():
             raise Refused("the controller is gone")
 
     def _beat(self):
         while not self._stop.wait(self.journal.ttl / 4):
-            if os.getppid() != self._parent:
+            if self.journal.orphaned():
                 return
             try:
                 self.journal.hold()

@@ -56,9 +56,9 @@ class Steps:
 
     # --- The life of a run --------------------------------------------------------------------------------------
 
-    def open(self, answer):
-        """Take the lease and open the journal, or take up the run that was left."""
-        plan = self.plan if answer["run"] else self._plan_with_questions()
+    def open(self, answer, staged):
+        """Take the lease and open the journal, or take up the run that was left. `staged`: what a look found there."""
+        plan = self.plan if answer["run"] else dict(self.plan, questions=self._questions(staged))
         ledger = self.journal.take(answer["tip"])
         self.run["learned"] = self._learned(ledger.records)
         if answer["run"]:
@@ -347,17 +347,21 @@ class Steps:
                 found.setdefault(balancer, {})[name] = max(1, round(prior["weight"] * share / 100))
         return found
 
-    def _plan_with_questions(self):
-        """The plan, with what proves each node's releases; the balancers' timers ask it when nobody else can."""
+    def _questions(self, staged):
+        """What proves each node's releases; the balancers' timers ask it when nobody else can.
+
+        Nodes that had not both releases when they were looked at (`staged`) are asked again. Raises Refused.
+        """
         nodes = [node for batch in self.plan["batches"] for node in batch]
-        questions = {}
-        for node, pulse in self.fleet.run(self.crew.pulse_calls(nodes)).items():
+        wanted = {node: (self.plan["release"], self.plan["previous"][node]) for node in nodes}
+        found = {node: dict(staged.get(node) or {}) for node in wanted}
+        late = [node for node, names in wanted.items() if not {name for name in names if name} <= set(found[node])]
+        for node, pulse in self.fleet.run(self.crew.pulse_calls(late)).items():
             trouble = problem(pulse, "questions")
             if trouble:
                 raise Refused("{0}: {1}. Nothing was changed.".format(node, trouble))
-            wanted = (self.plan["release"], self.plan["previous"][node])
-            questions[node] = {name: asked for name, asked in pulse["questions"].items() if name in wanted}
-        return dict(self.plan, questions=questions)
+            found[node] = pulse["questions"]
+        return {node: {name: asked for name, asked in found[node].items() if name in wanted[node]} for node in wanted}
 
     def _load_keys(self, loads):
         """Seconds to readiness under the names by which they are learned: node, model and class of node."""

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.steadfast.ai_platform.plugins.action.rollout_plan import excluded_from, nodes_from, views_from
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.rollout.plan import BalancerView, Node
-from ansible_collections.steadfast.ai_platform.plugins.modules.rollout_plan import excluded_from, nodes_from, views_from
 
 
 @pytest.mark.parametrize(

@@ -258,12 +258,12 @@ class Roller:
         action = SimpleNamespace(_display=SimpleNamespace(display=self.said.append))
         return steps.Steps(action, {"hostvars": self.world.hostvars()}, run)
 
-    def roll(self, answered):
-        """A whole run. Returns (outcome, reason, quarantined)."""
+    def roll(self, answered, staged=None):
+        """A whole run, `staged` as a look found it. Returns (outcome, reason, quarantined)."""
         settings = {"ledger_hosts": list(self.world.names), "events_folder": str(self.folder)}
         run = steps.new_run(answered["plan"]["pool"], answered, settings)
         opening = self.steps(run)
-        opening.open(dict(answered, mode="resume" if answered["run"] else "start"))
+        opening.open(dict(answered, mode="resume" if answered["run"] else "start"), staged or {})
         now = {"run": self.kept(opening)}
         before = copy.deepcopy(now["run"])
         try:

@@ -70,6 +70,22 @@ def test_a_good_release_passes_when_its_time_is_over(world, told, clock):
     assert (traffic["gpu1"]["release"], traffic["gpu2"]["release"], traffic["gpu1"]["status"]) == ("r2", None, "UP")
 
 
+def test_the_last_look_is_part_of_the_bake_however_long_looks_take(world, told, clock):
+    looked, began = [], clock.at
+    read = world.haproxy_info
+
+    def slowly(host, **arguments):
+        clock.sleep(0.4)
+        looked.append(clock.at - began)
+        return read(host, **arguments)
+
+    world.haproxy_info = slowly
+    worst, _verdicts = watch(bake(world, told))
+    assert worst.verdict == "pass"
+    assert clock.at - began == pytest.approx(20)
+    assert 19 <= looked[-1] <= 20
+
+
 def test_errors_end_it_at_once_with_the_numbers(world, told, clock):
     world.bad.add("r2")
     began = clock.at

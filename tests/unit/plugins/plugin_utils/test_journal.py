@@ -358,6 +358,10 @@ class Slow:
     def __init__(self, trouble=None, left=1.0):
         self.ttl, self.trouble, self._left = 0.04, trouble, left
         self.held = threading.Event()
+        self.gone = False
+
+    def orphaned(self):
+        return self.gone
 
     def left(self):
         return self._left
@@ -393,11 +397,24 @@ def test_a_holding_that_hangs_is_no_holding():
         beat.check()
 
 
-def test_when_the_controller_is_gone_it_stops(monkeypatch):
-    journal = Slow()
-    beat = Heartbeat(journal)
+def test_a_task_that_outlives_its_controller_neither_writes_nor_holds(hosts, clock, monkeypatch):
+    alice = keeper(hosts)
+    alice.take()
+    alice.write("run_opened", owner="alice")
+    clock.sleep(40)
     monkeypatch.setattr(os, "getppid", lambda: 1)
-    with beat:
+    for act in (lambda: alice.write("draining", batch=0), alice.hold):
+        with pytest.raises(Refused, match="controller is gone"):
+            act()
+    assert told(hosts) == ["run_opened"]
+    clock.sleep(20)
+    keeper(hosts, "bob").take()
+
+
+def test_when_the_controller_is_gone_it_stops():
+    journal = Slow()
+    journal.gone = True
+    with Heartbeat(journal) as beat:
         beat._thread.join(5)
         assert not beat._thread.is_alive()
         with pytest.raises(Refused, match="controller is gone"):

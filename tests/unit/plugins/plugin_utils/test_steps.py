@@ -183,6 +183,18 @@ def test_a_node_that_cannot_be_asked_stops_it_before_the_lease(scene):
     assert scene.world.ledger().fence == 0
 
 
+def test_nodes_whose_releases_were_seen_already_are_not_asked_again(scene):
+    seen = {"r1": {"identity": "tiny@r1"}, "r2": {"identity": "tiny@r2"}, "r0": {"identity": "tiny@r0"}}
+    staged = {"gpu1": seen, "gpu2": {"r1": seen["r1"]}}
+    opening = Roller(scene.world, scene.folder / "events", scene.monkeypatch)
+    assert opening.roll(scene.world.ask(), staged)[0] == "succeeded"
+    before = scene.world.calls[: next(n for n, call in enumerate(scene.world.calls) if call[1] == "rollout_ledger")]
+    assert [host for host, module, _arguments in before if module == "model_release_info"] == ["gpu2", "gpu3"]
+    questions = scene.world.events()[0][1]["plan"]["questions"]
+    assert questions["gpu1"] == {"r1": {"identity": "tiny@r1"}, "r2": {"identity": "tiny@r2"}}
+    assert questions["gpu2"]["r2"] == {"model": "tiny", "identity": "tiny@r2"}
+
+
 def test_a_balancer_that_is_silent_stops_a_batch_before_it_is_begun(scene):
     scene.world.wrong[("lb1", "haproxy_info")] = AWAY
     outcome, reason, _lost = scene.roll()

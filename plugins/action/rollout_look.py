@@ -20,6 +20,7 @@ ARGUMENTS = {
     "ledger_hosts": {"type": "list", "elements": "str", "default": []},
     "pool": {"type": "str", "default": ""},
     "domain_key": {"type": "str", "default": ""},
+    "history": {"type": "bool", "default": False},
 }
 # Variables of a node that say what it should run.
 DECLARED = ("model_server_pool", "model_server_releases")
@@ -40,6 +41,7 @@ class ActionModule(ActionBase):
         pools = self._pools(arguments, hostvars)
         seen = self._seen(fleet, arguments, hostvars, pools)
         fleet.close()
+        told = pools if arguments["history"] else []
         ledgers = {pool: found_ledgers(arguments["ledger_hosts"], seen, pool) for pool in pools}
         hosts = {"nodes": arguments["nodes"], "balancers": arguments["balancers"]}
         return {
@@ -49,7 +51,7 @@ class ActionModule(ActionBase):
             "staged": {name: seen[name]["platform_node"].get("questions") or {} for name in arguments["nodes"]},
             "ledgers": ledgers.get(arguments["pool"], {}),
             "table": status_table(hosts, seen),
-            "history": "\n\n".join(self._history(pool, found) for pool, found in ledgers.items()),
+            "history": "\n\n".join(self._history(pool, ledgers[pool]) for pool in told),
         }
 
     @staticmethod

@@ -73,12 +73,3 @@ def write(path: str, text: str, mode: int) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     os.chmod(path, mode)
-
-
-def sync(folder: str) -> None:
-    """Write a folder down: a rename in it outlives a power failure only then. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -39,6 +39,10 @@ options:
     description: Name of the variable that says what a node fails together with.
     type: str
     default: ""
+  history:
+    description: Whether to tell the last rollout of each pool.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Changes nothing, in check mode or not.
@@ -81,7 +85,7 @@ table:
   type: str
   returned: always
 history:
-  description: The last rollout of each pool, every decision with its time and its numbers.
+  description: The last rollout of each pool, every decision with its time and its numbers; empty unless O(history).
   type: str
   returned: always
 """

@@ -24,7 +24,7 @@ class Crew:
         self.pool = run["pool"]
         self.balancers = run["balancers"]
         self.policy = run["policy"]
-        self.hostvars = hostvars
+        self.hostvars = {name: Once(hostvars, name) for name in hostvars}
         # Balancers that fell silent in the middle of a batch; the batch goes on without them, the next one does not.
         self.absent = run["absent"]
 
@@ -197,6 +197,25 @@ class Crew:
         values = self.hostvars[name]
         found = {"timeout": values.get("model_server_probe_timeout"), "api_key": values.get("model_server_api_key")}
         return {key: value for key, value in found.items() if value}
+
+
+class Once:
+    """One host's variables, each templated when it is first read: that takes long, and a rollout reads them often."""
+
+    def __init__(self, hostvars, name):
+        self._hostvars, self._name, self._read = hostvars, name, {}
+
+    def get(self, key, default=None):
+        """As a mapping's."""
+        if key not in self._read:
+            self._read[key] = self._hostvars[self._name].get(key)
+        return default if self._read[key] is None else self._read[key]
+
+    def __getitem__(self, key):
+        value = self.get(key)
+        if value is None:
+            raise KeyError(key)
+        return value
 
 
 def balancer_options(values):

@@ -49,6 +49,9 @@ class Fleet:
             # Templating is not made for threads; what it gives is.
             if host not in self._actions:
                 self._actions[host] = self._action_for(host)
+        for module in {module for asked in calls.values() for module, _arguments in asked if courier.carries(module)}:
+            # Once here, rather than in every thread at once.
+            courier.pack(module)
         with ThreadPoolExecutor(max(1, min(MAX_THREADS, len(calls)))) as threads:
             futures = {
                 host: threads.submit(contextvars.copy_context().run, self._calls, host, asked)

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import Unreadable
 
@@ -38,39 +38,42 @@ class Engine:
     def __init__(self, url: str, timeout: float = 10.0, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
         self.timeout = timeout
-        self._headers = {"Authorization": "Bearer {0}".format(api_key)} if api_key else {}
-        # An engine is a neighbour: a proxy from the environment must never stand between.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._headers = {"Connection": "close"}
+        if api_key:
+            self._headers["Authorization"] = "Bearer {0}".format(api_key)
 
     def get(self, path: str) -> Answer:
         """GET a path. Raises Unreadable when no whole answer came in time."""
-        return self._send(urllib.request.Request(self.url + path, headers=self._headers))
+        return self._send("GET", path, None, self._headers)
 
     def post(self, path: str, document: dict[str, Any]) -> Answer:
         """POST a JSON document. Raises Unreadable when no whole answer came in time."""
         headers = dict(self._headers, **{"Content-Type": "application/json"})
-        return self._send(urllib.request.Request(self.url + path, json.dumps(document).encode(), headers))
+        return self._send("POST", path, json.dumps(document).encode(), headers)
 
-    def _send(self, request: urllib.request.Request) -> Answer:
+    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        # An engine is a neighbour: no proxy from the environment stands between, and no redirect leads elsewhere.
         deadline = time.monotonic() + self.timeout
         try:
-            try:
-                with self._opener.open(request, timeout=self.timeout) as response:
+            with contextlib.closing(self._connection()) as connection:
+                connection.request(method, urlsplit(self.url).path + path, body, headers)
+                with connection.getresponse() as response:
                     return Answer(response.status, self._read(response, deadline))
-            except urllib.error.HTTPError as error:
-                with error:
-                    return Answer(error.code, self._read(error, deadline))
         except (OSError, HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise Unreadable("{0} did not answer: {1}".format(request.full_url, reason)) from error
+            raise Unreadable("{0} did not answer: {1}".format(self.url + path, error)) from error
 
-    def _read(self, response: Any, deadline: float) -> str:
+    def _connection(self) -> HTTPConnection:
+        url = urlsplit(self.url)
+        connection = HTTPSConnection if url.scheme == "https" else HTTPConnection
+        return connection(url.hostname or "", url.port, timeout=self.timeout)
+
+    def _read(self, response: HTTPResponse, deadline: float) -> str:
         chunks: list[bytes] = []
         size = 0
         while True:
             if time.monotonic() >= deadline:
                 raise socket.timeout("no end of the answer within {0:g} s".format(self.timeout))
-            chunk = response.read1(65536) if hasattr(response, "read1") else response.read(65536)
+            chunk = response.read1(65536)
             if not chunk:
                 return b"".join(chunks).decode("utf-8", "replace")
             size += len(chunk)

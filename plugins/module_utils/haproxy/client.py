@@ -8,11 +8,10 @@ for ever (seen on HAProxy 2.6 just after a reload).
 
 from __future__ import annotations
 
-import os
 import socket
-import tempfile
 import time
 
+from ..atomic import replace
 from ..errors import Refused, Unreadable
 from .records import Server, Worker, parse_servers, parse_tables, parse_workers
 
@@ -105,18 +104,8 @@ class MasterSocket:
         state = self.ask("show servers state", worker)
         if not state.startswith("1\n# "):
             raise Unreadable("`show servers state` is not version 1", reply=state[:200])
-        folder = os.path.dirname(path)
         try:
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".server-state.")
-            try:
-                with os.fdopen(handle, "w") as stream:
-                    stream.write(state)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                os.replace(temporary, path)
-            except OSError:
-                os.unlink(temporary)
-                raise
+            replace(path, state, 0o600)
         except OSError as error:
             raise Unreadable("cannot save the server state to {0}: {1}".format(path, error)) from error
 

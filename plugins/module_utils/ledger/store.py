@@ -11,11 +11,11 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from ..atomic import replace
 from ..errors import Refused, Unreadable
 from .lease import Lease, Moment
 from .records import Record, parse_line, parse_log, tip
@@ -147,23 +147,9 @@ class Store:
             os.close(lock)
 
     def _replace(self, path: str, text: str) -> None:
-        temporary = ""
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new.")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(temporary, 0o640)
-            os.replace(temporary, path)
-            folder = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            replace(path, text)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
             raise Unreadable("{0} cannot be written: {1}".format(path, error)) from error
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 from .. import disk
+from ..atomic import sync
 from ..errors import PlatformError, Refused, Unreadable
 from .manifest import Entry, Manifest, check_names, check_path, compare, parse_manifest
 
@@ -176,7 +177,7 @@ class Artifacts:
         os.makedirs(os.path.dirname(place), exist_ok=True)
         try:
             os.rename(work, place)
-            disk.sync(os.path.dirname(place))
+            sync(os.path.dirname(place))
             return True
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):

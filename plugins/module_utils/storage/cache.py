@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from .. import disk
+from ..atomic import sync
 from ..errors import PlatformError, Refused, Unreadable
 from .artifacts import INCOMING, MANIFEST, Artifacts
 from .eviction import Budget, evictions, parse_order, used
@@ -138,7 +139,7 @@ class Cache:
             os.chmod(work, 0o755)  # noqa: S103  (engines read it as users of their own)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             os.rename(work, place)
-            disk.sync(os.path.dirname(place))
+            sync(os.path.dirname(place))
         except OSError as error:
             words = "cannot copy {0} {1} from {2}: {3}. What was copied is gone on with next time"
             raise PlatformError(words.format(manifest.name, manifest.version, self.store.root, error)) from error

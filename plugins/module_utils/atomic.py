@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are replaced at once or not at all. Imports little: modules that a rollout waits for start with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+def replace(path: str, text: str, mode: int = 0o640) -> None:
+    """Write a file down to the disk and put it in the place of `path`. Raises OSError; then `path` is as before.
+
+    One writer at a time: the temporary file is named after this process.
+    """
+    folder = os.path.dirname(path)
+    temporary = os.path.join(folder, ".{0}.{1}".format(os.path.basename(path), os.getpid()))
+    try:
+        with open(temporary, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync(folder)
+
+
+def sync(folder: str) -> None:
+    """Write a folder down: a rename in it outlives a power failure only then. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -111,23 +111,21 @@ class Crew:
         results = self.fleet.run(calls)
         return {name: self._reason(result) for name, result in results.items() if self._reason(result)}
 
-    def activate(self, releases):
-        """Switch nodes to releases: {node: release}. Returns every node's result, failed ones too."""
-        return self.fleet.run(
-            {
-                node: (
-                    NAMESPACE + "model_release",
-                    dict(
-                        self._node(node),
-                        name=release,
-                        state="active",
-                        port=self._port(node),
-                        **self._engine(node),
-                    ),
-                )
-                for node, release in releases.items()
-            }
-        )
+    def activate(self, releases, parked=True):
+        """Switch nodes to releases: {node: release}. Returns every node's result, failed ones too.
+
+        Balancers at which they are parked meanwhile check them again (`drain`, where `maint` does not), so that they know
+        soon when the engine is there. One that does not hear it is told when the nodes are admitted.
+        """
+        calls = {node: [self._activation(node, release)] for node, release in releases.items()}
+        for balancer in self.present() if parked else ():
+            calls.setdefault(balancer, []).append(self._server_call(balancer, releases, state="drain"))
+        results = self.fleet.series(calls)
+        return {node: results[node][0] for node in releases}
+
+    def _activation(self, node, release):
+        options = dict(self._node(node), name=release, state="active", port=self._port(node), **self._engine(node))
+        return NAMESPACE + "model_release", options
 
     def pulse_calls(self, nodes):
         """The calls that ask nodes what runs and how busy it is."""

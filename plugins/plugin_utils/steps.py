@@ -144,11 +144,11 @@ class Steps:
         if troubles:
             raise PlatformError("; ".join("{0}: {1}".format(*item) for item in sorted(troubles.items())))
 
-    def _switch(self, index, wanted, back=False):
-        """Switch nodes to releases at once; the reason for each that did not."""
+    def _switch(self, index, wanted, back=False, parked=True):
+        """Switch nodes to releases at once, parked at all balancers or never drained; the reason for each that did not."""
         self._phase("changing", index, back=back)
         with self._alive():
-            results = self.crew.activate(wanted)
+            results = self.crew.activate(wanted, parked)
         self.run["loads"] = {
             node: result["seconds_to_ready"] for node, result in results.items() if "seconds_to_ready" in result
         }
@@ -254,7 +254,8 @@ class Steps:
             self.crew.isolate(batch)
             return dict.fromkeys(batch, error.message)
         lost = {node: "it had no release before" for node in batch if not self.plan["previous"][node]}
-        lost.update(self._switch(index, {n: self.plan["previous"][n] for n in batch if n not in lost}, back=True))
+        wanted = {node: self.plan["previous"][node] for node in batch if node not in lost}
+        lost.update(self._switch(index, wanted, back=True, parked=phase != "draining"))
         good = [node for node in batch if node not in lost]
         try:
             if good:

@@ -71,6 +71,10 @@ class LedgerHosts:
         self.calls += [(host, module.removeprefix(NAMESPACE), arguments) for host, (module, arguments) in calls.items()]
         return {host: self.answer(host, module, arguments) for host, (module, arguments) in calls.items()}
 
+    def series(self, calls):
+        """As Fleet does, one host after the other."""
+        return {host: [self.run({host: call})[host] for call in asked] for host, asked in calls.items()}
+
     def answer(self, host, module, arguments):
         """One host's answer, by way of JSON as from a module."""
         if host in self.away:
@@ -208,9 +212,10 @@ class World(LedgerHosts):
 
     def model_release(self, host, name, **_more):
         """Switches what does not serve it already; only ever a server that is out of traffic at every balancer."""
-        if self.active[host] == name and any(view[host]["state"] != "maint" for view in self.servers.values()):
+        states = {view[host]["state"] for view in self.servers.values()}
+        if self.active[host] == name and states != {"maint"}:
             return {"changed": False, "proof": []}
-        assert all(view[host]["state"] == "maint" for view in self.servers.values()), f"{host} is in traffic"
+        assert states <= {"maint", "drain"}, f"{host} is in traffic"
         self.active[host] = name
         self.log.append(("activate", host, name, None))
         return {"changed": True, "proof": [], "seconds_to_ready": 2.5}

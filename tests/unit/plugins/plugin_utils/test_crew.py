@@ -36,6 +36,9 @@ class Fleet:
         self.calls.append({host: (module.split(".")[-1], arguments) for host, (module, arguments) in calls.items()})
         return {host: dict(self.answers.get(host, {"changed": True})) for host in calls}
 
+    def series(self, calls):
+        return {host: [result] for host, result in self.run({host: asked[0] for host, asked in calls.items()}).items()}
+
 
 def crew(absent=(), **answers):
     run = {
@@ -147,9 +150,17 @@ def test_isolating_asks_everybody_and_tells_who_did_not_hear():
     assert list(found.fleet.calls[0]) == ["lb2", "lb1"]
 
 
+def test_parked_nodes_are_checked_again_while_they_change():
+    found = crew(absent=["lb1"], lb2=AWAY)
+    assert list(found.activate({"gpu1": "r2"})) == ["gpu1"]
+    module, asked = found.fleet.calls[0]["lb2"]
+    assert (module, asked["servers"], asked["state"]) == ("haproxy_server", ["gpu1"], "drain")
+    assert found.absent == ["lb1"]
+
+
 def test_nodes_are_asked_with_their_roles_settings():
     found = crew(gpu2={"failed": True, "msg": "no"})
-    assert found.activate({"gpu1": "r2", "gpu2": "r1"})["gpu2"]["failed"]
+    assert found.activate({"gpu1": "r2", "gpu2": "r1"}, parked=False)["gpu2"]["failed"]
     assert found.fleet.calls[0] == {
         "gpu1": (
             "model_release",

@@ -108,11 +108,14 @@ def test_a_batch_whose_time_is_up_begins_no_further_step(scene):
 
 def test_standby_first_and_nothing_is_stopped_before_both_have_drained_it(scene):
     scene.roll()
-    assert [entry[:3] for entry in scene.world.log[:6]] == [
+    assert [entry[:3] for entry in scene.world.log[:8]] == [
         ("drain", "gpu1", "lb2"),
         ("maint", "gpu1", "lb2"),
         ("maint", "gpu1", "lb1"),
         ("activate", "gpu1", "r2"),
+        # Checked again meanwhile, and out of traffic as before.
+        ("drain", "gpu1", "lb2"),
+        ("drain", "gpu1", "lb1"),
         ("ready", "gpu1", "lb2"),
         ("ready", "gpu1", "lb1"),
     ]

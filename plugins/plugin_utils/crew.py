@@ -114,8 +114,8 @@ class Crew:
     def activate(self, releases, parked=True):
         """Switch nodes to releases: {node: release}. Returns every node's result, failed ones too.
 
-        Balancers at which they are parked meanwhile check them again (`drain`, where `maint` does not), so that they know
-        soon when the engine is there. One that does not hear it is told when the nodes are admitted.
+        Balancers at which they are parked check them again meanwhile (`drain`, where `maint` does not), so that they
+        know soon when the engine is there. One that does not hear it is told when the nodes are admitted.
         """
         calls = {node: [self._activation(node, release)] for node, release in releases.items()}
         for balancer in self.present() if parked else ():

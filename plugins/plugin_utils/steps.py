@@ -145,7 +145,7 @@ class Steps:
             raise PlatformError("; ".join("{0}: {1}".format(*item) for item in sorted(troubles.items())))
 
     def _switch(self, index, wanted, back=False, parked=True):
-        """Switch nodes to releases at once, parked at all balancers or never drained; the reason for each that did not."""
+        """Switch nodes to releases at once; the reason for each that did not. `parked`: drained at every balancer."""
         self._phase("changing", index, back=back)
         with self._alive():
             results = self.crew.activate(wanted, parked)

@@ -7,9 +7,10 @@ the role's own unit would wait for their streams. The textbook runs with Ansible
 and once with pipelining, as ours does. ROWS names what happens meanwhile (a comma between; all by default), BAKE the
 bake time in seconds (30), RATE the requests per second (40), STREAMS how many are open at any time (4), SIDES who
 rolls (a semicolon between; "ours, 3" has max_parallel 3). A bake lasts longer where RATE brings a server fewer than 50
-requests in it. One rollout that is not measured comes first, so that no side copies a model. The ideal is what cannot be saved: drain, stop, load and bake, batch by batch, each as long as our
-rollout measured it (of a batch the longest). What was lost is counted by the clients. Writes build/bench/rollout.json;
-exit 1 when ours lost something to anything but a balancer's death.
+requests in it. One rollout that is not measured comes first, so that no side copies a model. The ideal is what cannot
+be saved: drain, stop, load and bake, batch by batch, each as long as our rollout measured it (of a batch the longest).
+What was lost is counted by the clients. Writes build/bench/rollout.json; exit 1 when ours lost something to anything
+but a balancer's death.
 """
 
 from __future__ import annotations

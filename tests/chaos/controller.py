@@ -60,9 +60,15 @@ class Controller:
         self.process.wait()
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole of it: a controller that loses its power loses its workers too."""
+        """Send a signal to its main process and its group. A worker of a running task has a session of its own."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
+
+    def suspend(self, number: int) -> None:
+        """Stop the whole machine that it is (SIGSTOP), workers too, or let it go on (SIGCONT)."""
+        for pid in family(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def events(self) -> list[dict[str, Any]]:
         """What it told so far."""
@@ -110,6 +116,20 @@ class Controller:
         """What an operator reads last."""
         lines = self.output().strip().splitlines()
         return lines[-1] if lines else ""
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that came of it."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # After the command's name, which may hold anything: state, parent.
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [pid]
+    for each in found:
+        found += children.get(each, [])
+    return found
 
 
 def mend(lab: Lab, names: tuple[str, ...], home: Path, seconds: float = 150) -> story.Way:

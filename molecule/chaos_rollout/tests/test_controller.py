@@ -99,11 +99,11 @@ def test_a_controller_that_slept_past_its_lease_is_refused(lab, nodes, way, tmp_
             lab, tmp_path / "sleeper", *story.DEPLOY, "-e", f"release={way.there}", *story.QUICK
         ) as sleeper:
             assert sleeper.reaches("baking 1"), sleeper.output()[-3000:]
-            sleeper.signal(signal.SIGSTOP)
+            sleeper.suspend(signal.SIGSTOP)
             time.sleep(17)
             with Controller(lab, tmp_path / "next", *story.DEPLOY, "-e", "action=resume", *story.QUICK) as following:
                 assert following.end() == 0, following.output()[-3000:]
-            sleeper.signal(signal.SIGCONT)
+            sleeper.suspend(signal.SIGCONT)
             assert sleeper.end() != 0
             assert "lease" in sleeper.last_line(), sleeper.last_line()
         result = load.stop()

@@ -18,8 +18,8 @@ from tests.lab.pair import ASK
 
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
 ROLLBACK = ("playbooks/rollback.yml", "-e", "pool=serving")
-# Short, so that a case takes a minute: 60 requests of a batch are judged after 3 s. In so short a time busy cores make one
-# server 100 ms slower than another; whether a release is slow is judged where nothing of this is set.
+# Short, so that a case takes a minute: 60 requests of a batch are judged after 3 s. In so short a time busy cores make
+# one server 100 ms slower than another; whether a release is slow is judged where nothing of this is set.
 QUICK = ("-e", "bake_time=3", "-e", "min_requests=60", "-e", "lease_ttl=15", "-e", "latency_floor_ms=200")
 BALANCERS = ("lb1", "lb2")
 # The whole list, as `make chaos` runs it; `make test` takes what proves most in little time.

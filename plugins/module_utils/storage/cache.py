@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from .. import disk
-from ..atomic import sync
+from ..atomic import replace, sync
 from ..errors import PlatformError, Refused, Unreadable
 from .artifacts import INCOMING, MANIFEST, Artifacts
 from .eviction import Budget, evictions, parse_order, used
@@ -169,8 +169,7 @@ class Cache:
     def _write_order(self, order: list[str]) -> None:
         path = os.path.join(self.root, ORDER)
         held = [each for each in order if os.path.isdir(os.path.join(self.root, each))]
-        disk.write(path + ".new", json.dumps(held) + "\n", 0o644)
-        os.replace(path + ".new", path)
+        replace(path, json.dumps(held) + "\n", 0o644)
 
 
 class Pace:

@@ -103,6 +103,9 @@ moves:
     unconnected:
       description: Those of them that got no connection; the others lost the one they had when the address moved.
       type: int
+    problems:
+      description: What was wrong, each reason with its number.
+      type: dict
     gap:
       description: Seconds between two good answers, at most.
       type: float

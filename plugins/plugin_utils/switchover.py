@@ -16,6 +16,9 @@ from .crew import NAMESPACE, balancer_options
 MAX_ROUNDS = 50
 # Seconds: asked before a move and after it, how long the old holder stands back, and until it stands by again.
 BEFORE, AFTER, STAND_BACK, RETURN = 1.0, 2.0, 3.0, 30.0
+# Seconds that one request may take: the kernel sends a lost packet again after 1, 3 and 7. How long an answer takes is
+# told by the gap; a request counts as lost only when sending again did not help.
+PATIENCE = 8.0
 
 
 class Switchover:
@@ -98,7 +101,7 @@ class Switchover:
         move = {
             "source": source,
             "target": target,
-            **{key: seen[key] for key in ("requests", "unanswered", "unconnected", "gap")},
+            **{key: seen[key] for key in ("requests", "unanswered", "unconnected", "problems", "gap")},
         }
         self.moves.append(move)
         self.say(line(move))
@@ -122,7 +125,7 @@ class Switchover:
 
     def _ask(self, seconds):
         """What is answered through the address. Raises PlatformError when the third host cannot ask."""
-        arguments = dict(self.question, seconds=seconds, rate=self.given["rate"])
+        arguments = dict(self.question, seconds=seconds, rate=self.given["rate"], timeout=PATIENCE)
         host = self.given["asked_from"]
         result = self._done(host, self.fleet.run({host: (NAMESPACE + "vip_probe", arguments)})[host])
         if not seconds and result["unanswered"]:
@@ -149,7 +152,8 @@ def line(move):
         "{source} -> {target}: longest gap {gap:.2f} s, {requests} requests, "
         "{unanswered} without an answer, {unconnected} of them without a connection"
     )
-    return words.format(**move)
+    problems = "; ".join("{0} times {1}".format(number, reason) for reason, number in move["problems"].items())
+    return words.format(**move) + (" ({0})".format(problems) if problems else "")
 
 
 def side(name, address, balancer):

@@ -16,7 +16,8 @@ FAILOVER, REHEARSE = "playbooks/failover.yml", "playbooks/rehearse_failover.yml"
 # There and back: ten rounds are twenty moves.
 ROUNDS = 10 if story.WHOLE else 1
 MOVE = re.compile(
-    r"(lb\d) -> (lb\d): longest gap ([\d.]+) s, (\d+) requests, (\d+) without an answer, (\d+) of them without"
+    r"(lb\d) -> (lb\d): longest gap ([\d.]+) s, (\d+) requests, (\d+) without an answer, "
+    r"(\d+) of them without a connection(.*)"
 )
 
 
@@ -50,10 +51,10 @@ def test_a_rehearsal_leaves_it_where_it_was(pair: Pair, note) -> None:
     moves = MOVE.findall(done.stdout.split("TASK [Show what was done]")[0])
     note(moves=moves)
     assert len(moves) == 2 * ROUNDS
-    for _source, _target, gap, _requests, _unanswered, unconnected in moves:
-        assert int(unconnected) == 0
-        # Well below what the death of a holder costs; what it is on a quiet machine is in docs/reliability.md.
-        assert float(gap) < 0.4
+    for _source, _target, gap, _requests, _unanswered, unconnected, _problems in moves:
+        assert int(unconnected) == 0, moves
+        # Nobody had to send a packet again; what it is on a quiet machine is in docs/reliability.md.
+        assert float(gap) < 1, moves
     assert pair.holder() is holder
 
 

@@ -142,9 +142,11 @@ def standby_answers(pair: Pair) -> bool:
     return answer(pair) == (200, "spare1")
 
 
-def test_a_pool_that_is_lost_overflows_and_comes_back_once(pair, clients, note):
+def test_a_pool_that_is_lost_overflows_and_comes_back_once(pair, tmp_path, note):
     nodes = pair.servers
-    with clients:
+    # What one server carries on a slow machine too: the first that is back serves alone, and what waits too long there
+    # rightly overflows.
+    with story.load(pair.lab, tmp_path, rate=30, streams=0, timeout=5.0) as clients:
         time.sleep(2)
         for node in nodes:
             dead(pair.lab, node)
@@ -161,11 +163,12 @@ def test_a_pool_that_is_lost_overflows_and_comes_back_once(pair, clients, note):
         time.sleep(4)
         result = clients.stop()
     spare = result["servers"]["spare1"]["active_ms"]
-    note(served=round(served, 2), back=round(back, 2), stretches=len(spare), requests=result["requests"])
+    pool = sorted(stretch for name in nodes for stretch in result["servers"][name]["active_ms"])
+    note(served=round(served, 2), back=round(back, 2), spare=spare, requests=result["requests"])
     assert served <= 2 * CHECK_INTERVAL + SLACK
-    # One stretch: what came back stayed.
-    longest = max(last - first for first, last in spare)
-    assert sum(last - first for first, last in spare) - longest <= 1000, spare
+    # Once: when the pool was back for a second, nothing went to the standby pool any more.
+    came_back = next(first for first, _last in pool if first > spare[0][0])
+    assert spare[-1][1] <= came_back + 1000, (spare, pool)
 
 
 @pytest.fixture

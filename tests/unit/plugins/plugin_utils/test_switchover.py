@@ -88,9 +88,23 @@ def test_it_moves_once_and_stays(pair):
     assert pair.holder == "lb2"
     assert pair.handovers == [("lb1", "new fan")]
     assert result["moves"] == [
-        {"source": "lb1", "target": "lb2", "requests": 10, "unanswered": 0, "unconnected": 0, "gap": 0.05}
+        {
+            "source": "lb1",
+            "target": "lb2",
+            "requests": 10,
+            "unanswered": 0,
+            "unconnected": 0,
+            "problems": {},
+            "gap": 0.05,
+        }
     ]
     assert said == ["lb1 -> lb2: longest gap 0.05 s, 10 requests, 0 without an answer, 0 of them without a connection"]
+
+
+def test_what_was_wrong_is_told_with_the_move():
+    move = {"source": "lb1", "target": "lb2", "requests": 9, "unanswered": 3, "unconnected": 2, "gap": 0.05}
+    told = switchover.line({**move, "problems": {"not connected: TimeoutError": 2, "HTTP 503": 1}})
+    assert told.endswith("2 of them without a connection (2 times not connected: TimeoutError; 1 times HTTP 503)")
 
 
 def test_a_rehearsal_ends_where_it_began(pair):

@@ -14,6 +14,7 @@ from typing import Any
 from tests.lab.containers import Lab
 from tests.lab.load import LoadRun
 from tests.lab.load_loop import Plan
+from tests.lab.pace import bearable
 from tests.lab.pair import ASK
 
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
@@ -78,9 +79,9 @@ def settled(lab: Lab, seconds: float = 60) -> list[str]:
 
 
 def load(lab: Lab, folder: Path, rate: float = 40, streams: int = 3, **more: Any) -> LoadRun:
-    """Clients that send until they are stopped. `more` are fields of Plan."""
+    """Clients that send until they are stopped, at most so many as the lab can bear. `more` are fields of Plan."""
     plan = Plan(f"http://{lab.virtual_ip}:8080", "chaos", rate=rate, streams=streams, model="tiny", **more)
-    return LoadRun(plan, folder / "load.json", folder / "load.log")
+    return LoadRun(bearable(plan), folder / "load.json", folder / "load.log")
 
 
 def lost(result: dict[str, Any]) -> tuple[int, int]:

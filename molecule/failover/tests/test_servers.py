@@ -146,7 +146,7 @@ def test_a_pool_that_is_lost_overflows_and_comes_back_once(pair, tmp_path, note)
     nodes = pair.servers
     # What one server carries on a slow machine too: the first that is back serves alone, and what waits too long there
     # rightly overflows.
-    with story.load(pair.lab, tmp_path, rate=30, streams=0, timeout=5.0) as clients:
+    with story.load(pair.lab, tmp_path, rate=10, streams=0, timeout=5.0) as clients:
         time.sleep(2)
         for node in nodes:
             dead(pair.lab, node)

@@ -13,6 +13,7 @@ import pytest
 from tests.lab.containers import Lab
 from tests.lab.load import LoadRun
 from tests.lab.load_loop import Plan
+from tests.lab.pace import bearable
 
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
 NODES = ("gpu1", "gpu2", "gpu3")
@@ -47,9 +48,8 @@ def drained(lab: Lab) -> bool:
 
 def rolled_under_load(lab: Lab, tmp_path, *arguments: str, meanwhile=None):
     """Roll while clients send; return the playbook's result and what became of every request."""
-    # What two of three servers carry on a slow machine too: whom nobody can serve, no rollout can keep from waiting.
-    plan = Plan(url=f"http://{lab.virtual_ip}:8080", name="story", rate=40, streams=6, model="tiny")
-    with LoadRun(plan, tmp_path / "load.json", tmp_path / "load.log") as load:
+    plan = Plan(url=f"http://{lab.virtual_ip}:8080", name="story", rate=100, streams=6, model="tiny")
+    with LoadRun(bearable(plan), tmp_path / "load.json", tmp_path / "load.log") as load:
         time.sleep(3)
         thread = threading.Thread(target=meanwhile or (lambda: None))
         thread.start()

@@ -1,6 +1,6 @@
 # Measurements, one line each; they print numbers and fail past their limits.
 
-.PHONY: bench-balance bench-callbacks bench-rollout bench-scale
+.PHONY: bench-balance bench-callbacks bench-rollout bench-scale bench-store
 
 bench-balance: lab-up ## Measure who is kept waiting by a slow engine: roundrobin and leastconn, without and with load agents. RATE=100 DURATION=30
 	@$(or $(PYTHON),.venv/bin/python) -m tests.benchmark.balance
@@ -10,3 +10,5 @@ bench-rollout: lab-up ## Measure rollouts side by side with the textbook's: time
 	@ANSIBLE_COLLECTIONS_PATH=.cache/collections PYTHONPATH=.cache/collections $(or $(PYTHON),.venv/bin/python) -m tests.benchmark.rollout
 bench-scale: lab-up ## Measure a plan and a lease for 2,000 nodes, and haproxy_server on 1,000 servers
 	@ANSIBLE_COLLECTIONS_PATH=.cache/collections PYTHONPATH=.cache/collections $(or $(PYTHON),.venv/bin/python) -m tests.benchmark.scale
+bench-store: lab-up ## Measure rollouts of a large model through the cache, from the store, and by a copy task. MIB=1024
+	@ANSIBLE_COLLECTIONS_PATH=.cache/collections PYTHONPATH=.cache/collections $(or $(PYTHON),.venv/bin/python) -m tests.benchmark.store

@@ -106,12 +106,18 @@ options:
   source:
     description: Artifact on the node. Required with O(state=staged) unless the release is staged already.
     type: path
-  move:
-    description: Take O(source) instead of copying it. It must lie on the file system of O(root).
-    type: bool
-    default: false
+  take:
+    description:
+      - V(copy) copies O(source), V(move) takes it away from where it lies, which must be on the file system of O(root).
+      - V(link) gives it a second name, which costs no space; where that is not possible, it is copied. V(symlink) leaves it where it lies, and the
+        engine reads it there.
+    type: str
+    choices: [copy, move, link, symlink]
+    default: copy
   verify:
-    description: Read the artifact of a release that is staged already and compare its digest. Costs one pass over the file.
+    description:
+      - Read the artifact of a release that is staged already and compare its digest. Costs one pass over the file.
+      - One that is not as declared is replaced when there is a good one at O(source), and an error otherwise.
     type: bool
     default: true
   keep:
@@ -183,12 +189,18 @@ reverted:
   description: On failure, whether the release that was active before serves again.
   type: bool
   returned: failure of O(state=active)
+mended:
+  description: Whether the artifact lay there but was not as declared, and was replaced.
+  type: bool
+  returned: when O(state=staged)
 pruned:
   description: Releases that were removed.
   type: list
   elements: str
   returned: when O(state=staged)
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -197,7 +209,7 @@ from ..module_utils.engine.release import Release, superseded
 from ..module_utils.engine.shelf import Shelf
 from ..module_utils.engine.switch import Switch
 from ..module_utils.engine.unit import Unit
-from ..module_utils.errors import PlatformError, Refused
+from ..module_utils.errors import PlatformError, Refused, Unreadable
 
 REQUIRED_IF = [("state", "staged", ["definition"]), ("state", "active", ["unit", "port"])]
 
@@ -227,7 +239,7 @@ def argument_spec():
         "root": {"type": "path", "default": "/srv/models"},
         "definition": {"type": "dict", "options": definition},
         "source": {"type": "path"},
-        "move": {"type": "bool", "default": False},
+        "take": {"type": "str", "choices": ["copy", "move", "link", "symlink"], "default": "copy"},
         "verify": {"type": "bool", "default": True},
         "keep": {"type": "int", "default": 2},
         "unit": {"type": "str"},
@@ -246,20 +258,31 @@ def stage(module, shelf):
     release = Release(name=params["name"], **fields)
     release.check()
     held = shelf.holds(release)
-    if held and params["verify"]:
-        shelf.verify(release)
+    mended = held and params["verify"] and not proved(module, shelf, release)
     if not held:
         if not params["source"]:
             raise Refused("release {0} is not staged and no source was given".format(release.name))
         if not module.check_mode:
-            shelf.stage(release, params["source"], params["move"])
+            shelf.stage(release, params["source"], params["take"])
     ages = dict(shelf.ages())
     ages.setdefault(release.name, float("inf"))
     pruned = [name for name in superseded(ages, shelf.active(), params["keep"]) if name != release.name]
     if not module.check_mode:
         for name in pruned:
             shelf.remove(name)
-    return {"changed": bool(pruned) or not held, "pruned": pruned}
+    return {"changed": bool(pruned) or not held or mended, "pruned": pruned, "mended": mended}
+
+
+def proved(module, shelf, release):
+    """Read what is staged. False when it was not as declared and there was a good one to replace it by."""
+    try:
+        return shelf.verify(release) is None
+    except Unreadable:
+        if not module.params["source"] or not os.path.exists(module.params["source"]):
+            raise
+    if not module.check_mode:
+        shelf.mend(release, module.params["source"], module.params["take"])
+    return False
 
 
 def activate(module, shelf):

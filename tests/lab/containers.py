@@ -16,7 +16,7 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, NotFound
-from docker.types import IPAMConfig, IPAMPool
+from docker.types import IPAMConfig, IPAMPool, Mount
 
 from . import images, settings
 from .settings import INVENTORY, LABEL, ROOT, LabError, say
@@ -44,6 +44,8 @@ class Host:
     address: str
     distro: str
     groups: tuple[str, ...]
+    # Where a file system of its own is mounted; it lives as long as the container.
+    disk: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,14 @@ def hosts_from(listing: dict[str, Any]) -> dict[str, Host]:
         for host in content.get("hosts", []) if isinstance(content, dict) else []:
             groups.setdefault(host, []).append(group)
     return {
-        name: Host(name, values["ansible_host"], values["platform_address"], values["lab_distro"], tuple(groups[name]))
+        name: Host(
+            name,
+            values["ansible_host"],
+            values["platform_address"],
+            values["lab_distro"],
+            tuple(groups[name]),
+            values.get("lab_disk", ""),
+        )
         for name, values in sorted(variables.items())
     }
 
@@ -180,6 +189,12 @@ class Lab:
         container.start()
         self._booted(container)
 
+    def renew(self, host: str) -> None:
+        """Put a new machine in the place of a host: same name and address, and nothing on its disks."""
+        wanted = self.hosts[host]
+        self._container(host).remove(force=True, v=True)
+        self._ensure(wanted, images.ensure(self.client, images.node_recipe(wanted.distro)))
+
     def playbook(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False."""
         options = {"capture_output": True, **options}
@@ -191,6 +206,21 @@ class Lab:
             check=False,
             **options,
         )
+
+    def ansible(self, host: str, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """One module's result on one host. Raises LabError when there is none."""
+        done = subprocess.run(
+            ["ansible", "-i", str(INVENTORY), host, "-m", module, "-a", json.dumps(arguments)],
+            cwd=ROOT,
+            env={**self.environment, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        try:
+            return dict(json.loads(done.stdout.partition(" => ")[2]))
+        except ValueError as error:
+            raise LabError(f"{module} on {host} gave no result: {(done.stdout + done.stderr)[-600:]}") from error
 
     def status(self) -> str:
         """One line a container."""
@@ -241,6 +271,7 @@ class Lab:
             labels={LABEL: self.name},
             detach=True,
             network=None,
+            mounts=[Mount(host.disk, None)] if host.disk else [],
             **SYSTEMD,
         )
         self.client.networks.get(self.name).connect(container, ipv4_address=host.address)

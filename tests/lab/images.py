@@ -23,7 +23,7 @@ BASE = (
     "libgomp1,libstdc++6,kmod,nftables"
 )
 # What the roles will ask apt for.
-ARCHIVE = "haproxy keepalived curl"
+ARCHIVE = "haproxy keepalived curl glusterfs-server glusterfs-client restic"
 BUILDER = "build-essential,cmake,ninja-build"
 
 

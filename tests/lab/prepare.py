@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 
-from . import engine, gemma, models
+from . import certificate, engine, gemma, models
 from .containers import Lab
 from .settings import cache, say
 
@@ -18,6 +18,7 @@ def prepare(lab: Lab, model: str = "tiny") -> None:
     with alone():
         engine.ensure(lab.client)
         models.ensure()
+        certificate.ensure()
         if model == "gemma":
             gemma.ensure()
         lab.up()

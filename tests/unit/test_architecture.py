@@ -36,7 +36,9 @@ TALKERS = {
     "ledger/store.py",
     "rollout/deadman_service.py",
     "storage/artifacts.py",
+    "storage/brick.py",
     "storage/cache.py",
+    "storage/gluster_client.py",
     "vrrp/probe.py",
 }
 SIDE_EFFECTS = {

@@ -94,8 +94,14 @@ class Shelf:
         """Read the staged artifact again. Raises Unreadable when its digest is not the declared one."""
         _expect(release, digest(os.path.join(self.path(release.name), release.artifact)))
 
-    def stage(self, release: Release, source: str, move: bool) -> None:
-        """Verify the artifact at `source` and put the release on the shelf. `move` takes the source instead of a copy.
+    def stage(self, release: Release, source: str, take: str = "copy") -> None:
+        """Verify the artifact at `source` and put the release on the shelf.
+
+        Args:
+            release: the release.
+            source: its artifact.
+            take: `copy` it, `move` it, `link` it (one file under two names; a copy where that is not possible), or
+                `symlink` it, so that it is read where it lies.
 
         Raises PlatformError for a missing source, a wrong digest or a full disk; then the shelf is as before.
         """
@@ -103,16 +109,9 @@ class Shelf:
         shutil.rmtree(partial, ignore_errors=True)
         try:
             os.mkdir(partial)
-            target = os.path.join(partial, release.artifact)
-            if move:
-                _expect(release, digest(source))
-                os.rename(source, target)
-            else:
-                self._room(source)
-                _expect(release, digest(source, copy_to=target))
+            self._take(release, source, os.path.join(partial, release.artifact), take)
             disk.write(os.path.join(partial, "start"), release.start_script(), 0o755)
             disk.write(os.path.join(partial, "release.json"), release.document(), 0o644)
-            os.chmod(target, 0o644)
             os.rename(partial, self.path(release.name))
         except OSError as error:
             full = (
@@ -123,6 +122,35 @@ class Shelf:
             raise PlatformError("cannot stage release {0}: {1}.{2}".format(release.name, error, full)) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+    def mend(self, release: Release, source: str, take: str = "copy") -> None:
+        """Put the artifact at `source` in the place of one that is not as declared; an engine that runs keeps its own.
+
+        Raises PlatformError as `stage` does; then the shelf is as before.
+        """
+        place = os.path.join(self.path(release.name), release.artifact)
+        fresh = place + ".new"
+        try:
+            if os.path.lexists(fresh):
+                os.unlink(fresh)
+            self._take(release, source, fresh, take)
+            os.replace(fresh, place)
+        except OSError as error:
+            raise PlatformError("cannot mend release {0}: {1}".format(release.name, error)) from error
+
+    def _take(self, release: Release, source: str, target: str, take: str) -> None:
+        """Have the artifact at `target`, verified."""
+        if take != "copy":
+            _expect(release, digest(source))
+        if take == "symlink":
+            os.symlink(source, target)
+            return
+        if take == "move":
+            os.rename(source, target)
+        elif take != "link" or not _linked(source, target):
+            self._room(source)
+            _expect(release, digest(source, copy_to=target))
+        os.chmod(target, 0o644)
 
     def _room(self, source: str) -> None:
         need = os.stat(source).st_size + SPARE
@@ -160,6 +188,17 @@ def digest(path: str, copy_to: str | None = None) -> str:
         return disk.digest(path, copy_to)
     except FileNotFoundError as error:
         raise Refused("there is no artifact at {0}".format(path)) from error
+
+
+def _linked(source: str, target: str) -> bool:
+    """Give a file a second name. False where its file system cannot, or it is another."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            return False
+        raise
+    return True
 
 
 def _expect(release: Release, found: str) -> None:

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client of a store: writes files and reads them back, over and over, and prints what it met when it is told to stop.
+"""A client of a store: writes files and reads them back, over and over, and prints what it met.
 
-It runs inside a host of the lab, alone: `python3 - FOLDER SECONDS` with this text as its input. Standard library only.
+It runs inside a host of the lab, alone: `python3 -c TEXT FOLDER SECONDS`. SIGTERM ends it earlier. Standard library.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import sys
 import time
 
@@ -23,11 +24,13 @@ def main() -> None:
     folder, seconds = sys.argv[1], float(sys.argv[2])
     os.makedirs(folder, exist_ok=True)
     began = time.monotonic()
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
     seen: dict[str, str] = {}
     errors: list[list[object]] = []
     wrong: list[str] = []
     longest, operations = 0.0, 0
-    while time.monotonic() - began < seconds:
+    while time.monotonic() - began < seconds and not told:
         name = f"file-{operations % KEEP}"
         body = os.urandom(SIZE)
         start = time.monotonic()

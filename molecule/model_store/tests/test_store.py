@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,21 @@ def work(lab: Lab, host: str, folder: str, seconds: float) -> dict[str, Any]:
 
 def is_read(lab: Lab, host: str) -> bool:
     return not lab.exec(host, ["ls", f"{STORE}/tiny"], check=False).returncode
+
+
+@contextlib.contextmanager
+def working(lab: Lab, host: str, folder: str) -> Iterator[None]:
+    """A client works meanwhile, and meets nothing."""
+    with ThreadPoolExecutor(1) as threads:
+        client = threads.submit(work, lab, host, folder, 600)
+        try:
+            yield
+        finally:
+            lab.exec(host, ["pkill", "-TERM", "--full", f"{folder} 600"], check=False)
+        met = client.result()
+    assert met["operations"] > 0
+    assert (met["failed"], met["wrong"]) == (0, []), met["errors"]
+    lab.exec(host, ["rm", "-rf", folder])
 
 
 def digest(lab: Lab, host: str, path: str) -> str:
@@ -249,8 +265,7 @@ def test_an_engine_serves_from_the_cache_and_from_the_store(lab: Lab) -> None:
 
 
 def test_every_server_is_replaced_while_clients_work(lab: Lab) -> None:
-    with ThreadPoolExecutor(1) as threads:
-        client = threads.submit(work, lab, "gpu1", f"{STORE}/replace", 240)
+    with working(lab, "gpu1", f"{STORE}/replace"):
         for name in STORES:
             lab.renew(name)
             done = lab.playbook("playbooks/replace_storage_node.yml", "-e", f"server={name}")
@@ -258,9 +273,6 @@ def test_every_server_is_replaced_while_clients_work(lab: Lab) -> None:
             # Whole for the cluster, and in truth.
             expected = digest(lab, "gpu2", f"{STORE}/tiny/r1/tiny-r1.gguf")
             assert digest(lab, name, "/srv/brick/store/tiny/r1/tiny-r1.gguf") == expected
-        met = client.result()
-    assert (met["failed"], met["wrong"]) == (0, []), met["errors"]
-    lab.exec("gpu1", ["rm", "-rf", f"{STORE}/replace"])
     # They mount the store again.
     done = lab.playbook("molecule/model_store/converge.yml")
     assert done.returncode == 0, done.stdout[-3000:]
@@ -279,13 +291,9 @@ def test_a_server_is_not_taken_away_while_another_is_gone(lab: Lab) -> None:
 
 
 def test_servers_are_upgraded_one_after_the_other(lab: Lab) -> None:
-    with ThreadPoolExecutor(1) as threads:
-        client = threads.submit(work, lab, "gpu3", f"{STORE}/upgrade", 60)
+    with working(lab, "gpu3", f"{STORE}/upgrade"):
         done = lab.playbook("playbooks/upgrade_storage.yml")
-        met = client.result()
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert (met["failed"], met["wrong"]) == (0, []), met["errors"]
-    lab.exec("gpu3", ["rm", "-rf", f"{STORE}/upgrade"])
+        assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_nobody_mounts_the_store_without_the_right_certificate(lab: Lab) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import story
-from tests.chaos.controller import Controller, mend
+from tests.chaos.controller import Controller
 from tests.lab.containers import Lab
 from tests.lab.settings import ROOT, LabError, cache
 
@@ -87,14 +87,25 @@ def received(lab: Lab, nodes: tuple[str, ...]) -> float:
     return sum(int(lab.exec(node, ["cat", "/sys/class/net/eth0/statistics/rx_bytes"]).stdout) for node in nodes) / 2**20
 
 
+def asked(release: str, variables: Path) -> tuple[str, ...]:
+    """A rollout's arguments: whatever of it is not the model's way is as short as can be."""
+    return ("-e", f"@{variables}", "-e", f"release={release}", "-e", "bake_time=1", "-e", "min_requests=0")
+
+
+def roll_back(lab: Lab, variables: Path) -> None:
+    """Have every node on the first release. Raises LabError."""
+    with Controller(lab, OUT / "store-back", *story.DEPLOY, *asked("r1", variables)) as controller:
+        if controller.end():
+            raise LabError(f"the lab does not go back to r1: {controller.output()[-2000:]}")
+
+
 def measure(lab: Lab, side: str, variables: Path, nodes: tuple[str, ...]) -> dict[str, Any]:
-    """One rollout without load."""
-    mend(lab, nodes, OUT / "mend")
+    """One rollout without load, from the lab's first release."""
+    roll_back(lab, variables)
     label = OUT / f"store-{side}"
     shutil.rmtree(label, ignore_errors=True)
     before, began, left = received(lab, nodes), time.monotonic(), None
-    asked = ("-e", f"@{variables}", "-e", f"release={side}", "-e", "bake_time=1", "-e", "min_requests=0")
-    with Controller(lab, label, *story.DEPLOY, *asked) as controller:
+    with Controller(lab, label, *story.DEPLOY, *asked(side, variables)) as controller:
         if controller.until(lambda _each: story.out_of_traffic(lab)):
             left = time.monotonic() - began
         if controller.end():
@@ -125,7 +136,7 @@ def main() -> int:
         found.append(measure(lab, side, variables, nodes))
         print(json.dumps(found[-1]), flush=True)
         (OUT / "store.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    mend(lab, nodes, OUT / "mend")
+    roll_back(lab, variables)
     shutil.rmtree(MODELS)
     print(table(found))
     return 0

@@ -1,0 +1,140 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values against the median of the last ones: a point far from it, and a level that has moved.
+
+Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers" (1993): modified z-score, 3.5. Page, "Continuous
+Inspection Schemes" (1954): cumulative sums.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from typing import Any
+
+from .score import MAD_TO_SIGMA, Score, deviation, judged, median, unready, usable
+
+
+class Window:
+    """The last values, also in order.
+
+    Args:
+        size: how many.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        # Arrays: ten thousand series are to fit into memory.
+        self._latest = array("d")
+        self._oldest = 0
+        self._ordered = array("d")
+
+    def __len__(self) -> int:
+        return len(self._ordered)
+
+    def add(self, value: float) -> None:
+        """One more; the oldest goes when it is full."""
+        if len(self._latest) < self.size:
+            self._latest.append(value)
+        else:
+            del self._ordered[bisect_left(self._ordered, self._latest[self._oldest])]
+            self._latest[self._oldest] = value
+            self._oldest = (self._oldest + 1) % self.size
+        insort(self._ordered, value)
+
+    def centre(self) -> tuple[float, float]:
+        """Median and standard deviation as the median absolute deviation has it. Raises ValueError when empty."""
+        middle = median(self._ordered)
+        return middle, MAD_TO_SIGMA * deviation(self._ordered, middle)
+
+    def least(self) -> float:
+        """The smallest of them. Raises IndexError when empty."""
+        return self._ordered[0]
+
+    def dump(self) -> list[float]:
+        """The values, oldest first."""
+        return [*self._latest[self._oldest :], *self._latest[: self._oldest]]
+
+    def load(self, values: list[float]) -> None:
+        """Values of an earlier `dump`."""
+        for value in values[-self.size :]:
+            if usable(value):
+                self.add(float(value))
+
+
+class Robust:
+    """A value is anomalous when it is more than `threshold` robust standard deviations from the window's median.
+
+    Args:
+        size: samples in the window.
+        least: samples before it judges.
+        threshold: standard deviations that are normal.
+        floor: least standard deviation, as a fraction of the median.
+        resolution: least standard deviation, in the value's unit; > 0.
+    """
+
+    def __init__(
+        self, size: int = 360, least: int = 30, threshold: float = 3.5, floor: float = 0.01, resolution: float = 1e-9
+    ) -> None:
+        self.least, self.threshold, self.floor, self.resolution = least, threshold, floor, resolution
+        self.window = Window(size)
+
+    def observe(self, value: float | None, learn: bool = True) -> Score:
+        """Judge a value by what was before it, then remember it, unless `learn` is off. None is missing."""
+        if value is None or not usable(value):
+            return unready(0.0)
+        score = unready(value)
+        if len(self.window) >= self.least:
+            middle, sigma = self.window.centre()
+            score = judged(value, middle, self.threshold * self.sigma(middle, sigma))
+        if learn:
+            self.window.add(value)
+        return score
+
+    def sigma(self, middle: float, measured: float) -> float:
+        """A standard deviation that is never so small that noise is a finding."""
+        return max(measured, self.floor * abs(middle), self.resolution)
+
+    def dump(self) -> dict[str, Any]:
+        """What it has learned, as JSON has it."""
+        return {"window": self.window.dump()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier `dump`."""
+        self.window.load(list(state.get("window", [])))
+
+
+class Shift:
+    """A level has moved when small deviations to one side add up: S = max(0, S + z - slack), anomalous above `limit`.
+
+    Args:
+        robust: what z is measured by. It is told nothing by this class.
+        slack: standard deviations that are forgiven at each sample.
+        limit: sum of standard deviations that is still normal.
+        clip: most that one sample adds, so that a single spike is no shift.
+    """
+
+    def __init__(self, robust: Robust, slack: float = 0.75, limit: float = 12.0, clip: float = 3.0) -> None:
+        self.robust, self.slack, self.limit, self.clip = robust, slack, limit, clip
+        self.up = self.down = 0.0
+
+    def observe(self, value: float | None) -> Score:
+        """Judge a value before the window learns it."""
+        if value is None or not usable(value) or len(self.robust.window) < self.robust.least:
+            return unready(value if value is not None and usable(value) else 0.0)
+        middle, measured = self.robust.window.centre()
+        sigma = self.robust.sigma(middle, measured)
+        z = max(-self.clip, min(self.clip, (value - middle) / sigma))
+        self.up = min(max(0.0, self.up + z - self.slack), 2 * self.limit)
+        self.down = min(max(0.0, self.down - z - self.slack), 2 * self.limit)
+        reach = self.robust.threshold * sigma
+        return Score(max(self.up, self.down) / self.limit, middle, middle - reach, middle + reach)
+
+    def dump(self) -> dict[str, Any]:
+        """Its sums."""
+        return {"up": self.up, "down": self.down}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier `dump`."""
+        self.up, self.down = float(state.get("up", 0.0)), float(state.get("down", 0.0))

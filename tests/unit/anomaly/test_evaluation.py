@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The measure itself: the same seed gives the same series, findings are counted as they are said to be."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tests.anomaly.evaluate import SEEDS, Count, speak
+from tests.anomaly.generator import CALM_DAYS, DAY, DAYS, KINDS, Event, make
+
+
+def test_the_held_out_seeds_are_those_that_nothing_was_tuned_on():
+    held_out = hashlib.sha256(repr(list(SEEDS["held-out"])).encode()).hexdigest()
+    assert held_out == "519e9875377c82c61fa7b20d80586dd0d77f24eb0b363e8d54edf808ebcf201f"
+    assert not set(SEEDS["held-out"]) & set(SEEDS["tuning"])
+
+
+@pytest.mark.parametrize("seed", range(len(KINDS)))
+def test_a_seed_is_a_series(seed):
+    series = make(seed)
+    assert series == make(seed)
+    assert len(series.values) == DAY * DAYS
+    assert all(event.start >= CALM_DAYS * DAY and event.end <= len(series.values) for event in series.events)
+    assert all(late.start > early.end for early, late in zip(series.events, series.events[1:]))
+
+
+def said(*numbers):
+    found = [False] * (DAY * DAYS)
+    for number in numbers:
+        found[number] = True
+    return found
+
+
+def test_found_missed_and_imagined():
+    start = CALM_DAYS * DAY
+    events = [Event("spike", start + 10, start + 16), Event("spike", start + 200, start + 206)]
+    count = Count()
+    count.add(said(start + 12, start + 13, start + 100, start + 103, start + 140, 5), events)
+    # What is said within an hour of an earlier word is the same finding; what was said in calm days is not counted.
+    assert (count.found, count.missed, count.imagined, count.delays) == (1, 1, 2, [2])
+    assert count.row("x")["precision"] == round(1 / 3, 3)
+
+
+def test_the_consensus_finds_most_and_imagines_little():
+    consensus = Count()
+    for seed in SEEDS["held-out"][: len(KINDS)]:
+        series = make(seed)
+        consensus.add(speak(series)["consensus"], series.events)
+    assert consensus.missed <= 3
+    assert consensus.imagined <= 3

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gluster_peer
-short_description: Has a server that has lost its state meet its cluster again
+short_description: Waits until a server that has lost its state is a member of its cluster again
 version_added: 0.1.0
 author:
   - Steadfast AI Platform contributors (@steadfast-ai)
 description:
-  - Runs on a server that has the identity which the others know it by. Meets every one of them, and waits until each is connected and the volume is known.
-  - A server that does not know all of them must not be restarted, because the daemon does not start with a volume whose servers it does not know.
+  - Runs on a server that has the identity which the others know it by, and their identities. Waits until each is connected and the volume is known.
+  - Probes nobody. Two servers that know each other and probe at the same time may stay halfway for good.
 options:
   servers:
     description: Addresses of the other servers.
@@ -29,30 +29,25 @@ options:
     type: int
     default: 20
   timeout:
-    description: Seconds that meeting a server may take.
+    description: Seconds until servers that are not connected are an error.
     type: int
     default: 120
 attributes:
   check_mode:
-    description: Says whether there is somebody to meet.
+    description: Changes nothing, in check mode or not.
     support: full
 seealso:
   - module: steadfast.ai_platform.gluster_brick
 """
 
 EXAMPLES = r"""
-- name: Meet the others
+- name: Wait for the others
   steadfast.ai_platform.gluster_peer:
     servers: [192.0.2.41, 192.0.2.42]
     volume: store
 """
 
 RETURN = r"""
-met:
-  description: The servers that were not connected before.
-  type: list
-  elements: str
-  returned: success
 learned:
   description: Whether the volume is known now. If not, the daemon learns it when it is restarted.
   type: bool
@@ -66,7 +61,7 @@ from ..module_utils.storage.gluster_client import Gluster
 
 
 def main():
-    """Meet who is not connected, then see whether the volume is known."""
+    """Wait for the servers, then for the volume."""
     module = AnsibleModule(
         {
             "servers": {"type": "list", "elements": "str", "required": True},
@@ -79,15 +74,11 @@ def main():
     given = module.params
     gluster = Gluster(module.run_command, given["timeout"])
     try:
-        known = gluster.members()
-        unknown = [server for server in given["servers"] if server not in known]
-        if not module.check_mode:
-            for server in unknown:
-                gluster.meet(server)
-        learned = gluster.learned(given["volume"], 0 if module.check_mode else given["patience"]) is not None
+        gluster.await_members(given["servers"])
+        learned = gluster.learned(given["volume"], given["patience"]) is not None
     except PlatformError as error:
         module.fail_json(msg=error.message, **error.evidence)
-    module.exit_json(changed=bool(unknown), met=unknown, learned=learned)
+    module.exit_json(changed=False, learned=learned)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from .health import Seen
 # (argv) -> (return code, stdout, stderr)
 Runner = Callable[["list[str]"], "tuple[int, str, str]"]
 PAUSE = 0.5
+# The cluster carries out one command at a time; whoever comes meanwhile is sent away with such words.
+BUSY = ("Another transaction is in progress", "Locking failed")
+BUSY_S = 30.0
 
 
 class Gluster:
@@ -61,31 +64,19 @@ class Gluster:
     def probe(self, server: str) -> None:
         """Take a server into the cluster, and wait until it is in. Raises PlatformError, DeadlineExceeded."""
         self._ask("peer", "probe", server)
-        self._member(server, time.monotonic() + self.timeout)
-
-    def meet(self, server: str) -> None:
-        """The same for a server that knows this one already, and that may be busy getting to know it again."""
-        end = time.monotonic() + self.timeout
-        while True:
-            try:
-                self._ask("peer", "probe", server)
-                break
-            except Unreadable:
-                raise
-            except PlatformError:
-                if time.monotonic() >= end:
-                    raise
-            time.sleep(PAUSE)
-        self._member(server, end)
+        self.await_members([server])
 
     def members(self) -> set[str]:
         """Names of the servers that are in the cluster and connected."""
         return {name for peer in self.peers() if peer.member and peer.connected for name in peer.names}
 
-    def _member(self, server: str, end: float) -> None:
-        while server not in self.members():
+    def await_members(self, servers: list[str]) -> None:
+        """Wait until every one of these is in the cluster and connected. Raises DeadlineExceeded."""
+        end = time.monotonic() + self.timeout
+        while missing := sorted(set(servers) - self.members()):
             if time.monotonic() >= end:
-                raise DeadlineExceeded("{0} was probed but did not join within {1} s".format(server, self.timeout))
+                words = "{0} did not join within {1} s"
+                raise DeadlineExceeded(words.format(", ".join(missing), self.timeout))
             time.sleep(PAUSE)
 
     def volume(self, *words: str) -> None:
@@ -132,8 +123,15 @@ class Gluster:
     def _ask(self, *words: str) -> Element:
         what = " ".join(words)
         argv = ["gluster", "--mode=script", "--xml", "--timeout={0}".format(self.timeout), *words]
-        _code, out, err = self._run(argv)
-        if not out.lstrip().startswith("<"):
-            said = " ".join((out + " " + err).split())[:300] or "nothing"
-            raise Unreadable("gluster {0} answered: {1}. Is glusterd running?".format(what, said))
-        return parse_answer(out, what)
+        end = time.monotonic() + min(self.timeout, BUSY_S)
+        while True:
+            _code, out, err = self._run(argv)
+            if not out.lstrip().startswith("<"):
+                said = " ".join((out + " " + err).split())[:300] or "nothing"
+                raise Unreadable("gluster {0} answered: {1}. Is glusterd running?".format(what, said))
+            try:
+                return parse_answer(out, what)
+            except PlatformError as error:
+                if time.monotonic() >= end or not any(sign in error.message for sign in BUSY):
+                    raise
+            time.sleep(PAUSE)

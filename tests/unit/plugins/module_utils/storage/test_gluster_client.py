@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import (
     DeadlineExceeded,
-    PlatformError,
     Unreadable,
 )
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.storage.gluster_client import Gluster
@@ -77,7 +76,7 @@ def test_a_server_that_does_not_join_is_told():
     def alone(argv):
         return 0, text("probe-again" if "probe" in argv else "whole-peers"), ""
 
-    with pytest.raises(DeadlineExceeded, match=r"172.30.42.49 was probed but did not join"):
+    with pytest.raises(DeadlineExceeded, match=r"172.30.42.49 did not join within 0 s"):
         Gluster(alone, timeout=0).probe("172.30.42.49")
     Gluster(alone, timeout=0).probe("172.30.42.43")
 
@@ -96,10 +95,20 @@ def test_a_server_without_a_cluster_has_nothing_to_wait_for():
     assert Gluster(lambda _argv: (0, next(answers), "")).learned("store") is None
 
 
-def test_a_server_is_met_again_when_it_is_busy_at_first(monkeypatch):
+def test_members_are_awaited(monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    refusal = text("probe-dead")
-    answers = iter([refusal, refusal, text("probe-again"), text("whole-peers")])
-    Gluster(lambda _argv: (0, next(answers), "")).meet("172.30.42.42")
-    with pytest.raises(PlatformError, match="peer probe"):
-        Gluster(lambda _argv: (0, refusal, ""), timeout=0).meet("172.30.42.42")
+    answers = iter(["gone-peers", "gone-peers", "whole-peers"])
+    Gluster(lambda _argv: (0, text(next(answers)), "")).await_members(["172.30.42.42", "172.30.42.43"])
+    with pytest.raises(DeadlineExceeded, match=r"192\.0\.2\.9 did not join within 0 s"):
+        Gluster(lambda _argv: (0, text("whole-peers"), ""), timeout=0).await_members(["192.0.2.9"])
+
+
+def test_a_cluster_that_is_busy_is_asked_again(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    busy = (
+        text("probe-dead").partition("<opErrstr>")[0] + "<opErrstr>Locking failed on 192.0.2.1</opErrstr></cliOutput>"
+    )
+    answers = iter([busy, busy, text("whole-peers")])
+    assert len(Gluster(lambda _argv: (0, next(answers), "")).peers()) == 2
+    with pytest.raises(PlatformError, match="Locking failed"):
+        Gluster(lambda _argv: (0, busy, ""), timeout=0).peers()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import (
     DeadlineExceeded,
+    PlatformError,
     Unreadable,
 )
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.storage.gluster_client import Gluster

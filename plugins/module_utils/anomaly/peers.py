@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .score import MAD_TO_SIGMA, Score, deviation, judged, median, unready, usable
+from .score import MAD_TO_SIGMA, Score, deviation, floored, judged, median, unready, usable
 
 LEAST = 4
 
@@ -30,6 +30,6 @@ def compare(
         # Without itself: of four, one must not be a quarter of its own measure.
         others = sorted(other for each, other in known.items() if each != name)
         middle = median(others)
-        sigma = max(MAD_TO_SIGMA * deviation(others, middle), floor * abs(middle), resolution)
+        sigma = floored(MAD_TO_SIGMA * deviation(others, middle), middle, floor, resolution)
         found[name] = judged(value, middle, threshold * sigma)
     return found

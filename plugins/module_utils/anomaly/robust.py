@@ -13,7 +13,7 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping
 from typing import Any
 
-from .score import MAD_TO_SIGMA, Score, deviation, judged, median, unready, usable
+from .score import MAD_TO_SIGMA, Score, deviation, floored, judged, median, unready, usable
 
 
 class Window:
@@ -29,6 +29,7 @@ class Window:
         self._latest = array("d")
         self._oldest = 0
         self._ordered = array("d")
+        self._centre: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self._ordered)
@@ -42,11 +43,14 @@ class Window:
             self._latest[self._oldest] = value
             self._oldest = (self._oldest + 1) % self.size
         insort(self._ordered, value)
+        self._centre = None
 
     def centre(self) -> tuple[float, float]:
         """Median and standard deviation as the median absolute deviation has it. Raises ValueError when empty."""
-        middle = median(self._ordered)
-        return middle, MAD_TO_SIGMA * deviation(self._ordered, middle)
+        if self._centre is None:
+            middle = median(self._ordered)
+            self._centre = middle, MAD_TO_SIGMA * deviation(self._ordered, middle)
+        return self._centre
 
     def least(self) -> float:
         """The smallest of them. Raises IndexError when empty."""
@@ -85,16 +89,19 @@ class Robust:
         if value is None or not usable(value):
             return unready(0.0)
         score = unready(value)
-        if len(self.window) >= self.least:
-            middle, sigma = self.window.centre()
-            score = judged(value, middle, self.threshold * self.sigma(middle, sigma))
+        if measure := self.measure():
+            middle, sigma = measure
+            score = judged(value, middle, self.threshold * sigma)
         if learn:
             self.window.add(value)
         return score
 
-    def sigma(self, middle: float, measured: float) -> float:
-        """A standard deviation that is never so small that noise is a finding."""
-        return max(measured, self.floor * abs(middle), self.resolution)
+    def measure(self) -> tuple[float, float] | None:
+        """Median and standard deviation that values are judged by; None before it has seen enough."""
+        if len(self.window) < self.least:
+            return None
+        middle, sigma = self.window.centre()
+        return middle, floored(sigma, middle, self.floor, self.resolution)
 
     def dump(self) -> dict[str, Any]:
         """What it has learned, as JSON has it."""
@@ -121,10 +128,12 @@ class Shift:
 
     def observe(self, value: float | None) -> Score:
         """Judge a value before the window learns it."""
-        if value is None or not usable(value) or len(self.robust.window) < self.robust.least:
-            return unready(value if value is not None and usable(value) else 0.0)
-        middle, measured = self.robust.window.centre()
-        sigma = self.robust.sigma(middle, measured)
+        if value is None or not usable(value):
+            return unready(0.0)
+        measure = self.robust.measure()
+        if measure is None:
+            return unready(value)
+        middle, sigma = measure
         z = max(-self.clip, min(self.clip, (value - middle) / sigma))
         self.up = min(max(0.0, self.up + z - self.slack), 2 * self.limit)
         self.down = min(max(0.0, self.down - z - self.slack), 2 * self.limit)

@@ -47,6 +47,18 @@ def judged(value: float, expected: float, reach: float) -> Score:
     return Score(abs(value - expected) / reach, expected, expected - reach, expected + reach)
 
 
+def floored(sigma: float, level: float, floor: float, resolution: float) -> float:
+    """A standard deviation that is never so small that noise is a finding.
+
+    Args:
+        sigma: as it was measured.
+        level: what it is a deviation from.
+        floor: least deviation, as a fraction of the level.
+        resolution: least deviation, in the value's unit; > 0.
+    """
+    return max(sigma, floor * abs(level), resolution)
+
+
 def usable(value: float | None) -> bool:
     """Whether there is a value at all: not missing, not NaN, not infinite, nor so large that its square would be."""
     return value is not None and abs(value) < LARGEST

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .robust import Robust
-from .score import Score, judged, median, unready, usable
+from .score import Score, floored, judged, median, unready, usable
 
 
 class Seasonal:
@@ -38,7 +38,7 @@ class Seasonal:
         if value is None or not usable(value):
             return unready(0.0)
         start = number % self.period * self.keep
-        slot = [each for each in self._slots[start : start + self.keep] if usable(each)]
+        slot = self._slot(start)
         score = unready(value)
         if len(slot) >= self.least:
             expected = median(sorted(slot))
@@ -54,8 +54,7 @@ class Seasonal:
 
     def dump(self) -> dict[str, Any]:
         """What it has learned, as JSON has it."""
-        places = range(0, len(self._slots), self.keep)
-        slots = [[each for each in self._slots[place : place + self.keep] if usable(each)] for place in places]
+        slots = [self._slot(start) for start in range(0, len(self._slots), self.keep)]
         return {"slots": slots, "residuals": self.residuals.dump()}
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -67,6 +66,9 @@ class Seasonal:
         for slot in slots:
             self._slots.extend(self._padded([float(each) for each in slot if usable(each)][-self.keep :]))
         self.residuals.load(state.get("residuals", {}))
+
+    def _slot(self, start: int) -> list[float]:
+        return [each for each in self._slots[start : start + self.keep] if usable(each)]
 
     def _padded(self, values: list[float]) -> array[float]:
         return array("d", values + [math.nan] * (self.keep - len(values)))
@@ -113,7 +115,7 @@ class HoltWinters:
             return unready(value)
         place = number % self.period
         expected = self.level + self.trend + self.season[place]
-        sigma = max(math.sqrt(self.variance), self.floor * abs(expected), self.resolution)
+        sigma = floored(math.sqrt(self.variance), expected, self.floor, self.resolution)
         ready = self.seen >= 2 * self.period
         score = judged(value, expected, self.threshold * sigma) if ready else unready(value)
         if learn:

@@ -31,6 +31,7 @@ TALKERS = {
     "engine/shelf.py",
     "engine/switch.py",
     "engine/unit.py",
+    "gpu/client.py",
     "haproxy/client.py",
     "haproxy/control.py",
     "ledger/store.py",

@@ -1,0 +1,219 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others say of each XID and SXid, as data. What follows from it is `policy.py`'s business.
+
+Sources, as read in 2026:
+    NVIDIA: the catalog of XIDs, immediate action and investigatory action, as gpud carries it (generated 2025-10-29).
+    gpud: components/accelerator/nvidia/xid/xid.go and sxid/sxid.go at 4a8de33: event type, repair actions in order.
+    DCGM: modules/health/DcgmHealthWatch.cpp at 72fa3fe: verdict and subsystem.
+    AWS: awsome-distributed-ai at 95b939c, health check suite for GPU clusters. RESET* is REBOOT for 64 on A100, and for
+        95 on A100 without MIG; (cfg) can be configured there.
+    EKS: eks-node-monitoring-agent at 51af549: fatal or not named.
+    Azure: azurehpc-health-checks at 0e0a1ac: fails the node or not named.
+    plugin: NVIDIA's device plugin for Kubernetes does not mark the GPU unhealthy for it.
+    Names of 174 to 176: none in the driver's nverror.h (595.45.04) that was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Xid:
+    """One code, and what each source says of it. An empty word: it says nothing.
+
+    Args:
+        nvidia: the catalog's immediate action.
+        then: the catalog's investigatory action.
+        others: who else names it: EKS, Azure (both: it fails the node), plugin (it is ignored).
+    """
+
+    code: int
+    name: str = ""
+    nvidia: str = ""
+    then: str = ""
+    gpud: str = ""
+    dcgm: str = ""
+    aws: str = ""
+    others: str = ""
+
+
+# code | name | NVIDIA immediate | NVIDIA investigatory | gpud | DCGM | AWS | others
+TABLE = """
+8 | FIFO_ERROR_IDLE_TIMEOUT | RESTART_APP | CONTACT_SUPPORT | Warning
+9 | GR_ERROR_INSTANCE | CONTACT_SUPPORT | - | Fatal: REBOOT
+11 | GR_ERROR_MISSING_HW | RESTART_APP | CHECK_APP/CUDA | Warning
+12 | GR_ERROR_SW_METHOD | CONTACT_SUPPORT | - | Fatal: REBOOT
+13 | GR_EXCEPTION | RESTART_APP | WORKFLOW_XID_13 | Warning: CHECK_APP | - | MONITOR | plugin
+14 | FAKE_ERROR | IGNORE | CONTACT_SUPPORT | Warning
+16 | VBLANK_CALLBACK_TIMEOUT | CONTACT_SUPPORT | CONTACT_SUPPORT | Fatal: REBOOT
+18 | BUS_MASTER_TIMEOUT_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+19 | DISP_MISSED_NOTIFIER | CONTACT_SUPPORT | - | Fatal: REBOOT
+25 | GR_ILLEGAL_NOTIFY | RESTART_APP | CHECK_APP/CUDA | Warning
+26 | FIFO_ERROR_FBISTATE_TIMEOUT | CONTACT_SUPPORT | - | Fatal: REBOOT
+27 | VP_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+28 | VP2_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+29 | BSP_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+30 | BAD_ADDR_ACCESS | CONTACT_SUPPORT | - | Fatal: REBOOT
+31 | FIFO_ERROR_MMU_ERR_FLT | RESTART_APP | WORKFLOW_XID_31 | Warning: CHECK_APP, HW_INSPECT | WARN/mem | MONITOR | plugin
+32 | PBDMA_ERROR | RESTART_APP | CHECK_APP/CUDA | Fatal: REBOOT, HW_INSPECT | WARN/mem
+33 | SEC_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+34 | MSVLD_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+35 | MSPDEC_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+36 | MSPPP_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+37 | FECS_ERR_UNIMP_FIRMWARE_METHOD | IGNORE | CHECK_APP/CUDA | Warning
+38 | FECS_ERR_WATCHDOG_TIMEOUT | IGNORE | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | WARN/pcie
+39 | CE0_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning | WARN/pcie
+40 | CE1_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+41 | CE2_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+42 | VIC_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT | WARN/pcie
+43 | RESETCHANNEL_VERIF_ERROR | IGNORE | CONTACT_SUPPORT | Warning: CHECK_APP | WARN/mem | MONITOR | plugin
+44 | GR_FAULT_DURING_CTXSW | IGNORE | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT
+45 | PREEMPTIVE_REMOVAL | WORKFLOW_XID_45 | Solo: RESTART_FM; else IGNORE (follow other Xid) | Warning: IGNORE | - | - | plugin
+46 | GPU_TIMEOUT_ERROR | RESET_GPU | CONTACT_SUPPORT | Fatal: REBOOT | - | - | EKS
+47 | NVENC0_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+48 | GPU_ECC_DBE | WORKFLOW_XID_48 | WORKFLOW_XID_48 | Fatal: REBOOT, HW_INSPECT | FAIL/all | RESET | EKS Azure
+54 | SILENT_RUNNING_PWR_REDUCED_CLOCKING | CHECK_MECHANICALS | CONTACT_SUPPORT | Warning | WARN/pwr | ISOLATE | EKS
+56 | DISPLAY_CHANNEL_EXCEPTION | CONTACT_SUPPORT | - | Warning | WARN/pwr | - | Azure
+57 | FB_LINK_TRAINING_FAILURE_ERROR | CONTACT_SUPPORT | - | Warning | WARN/pwr | - | Azure
+58 | FB_MEMORY_ERROR | CONTACT_SUPPORT | - | Warning | WARN/pwr | - | Azure
+59 | PMU_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT
+60 | SEC2_ERROR | RESTART_APP | INVESTIGATE_SW | Fatal: REBOOT | WARN/therm
+61 | PMU_BREAKPOINT | CONTACT_SUPPORT | - | Fatal: REBOOT | WARN/therm
+62 | PMU_HALT_ERROR | RESET_GPU | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | WARN/therm | - | EKS Azure
+63 | INFOROM_DRAM_RETIREMENT_EVENT | IGNORE | IGNORE | Fatal: REBOOT, HW_INSPECT | WARN/mem | MONITOR | EKS Azure
+64 | INFOROM_DRAM_RETIREMENT_FAILURE | RESET_GPU | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | FAIL/mem | RESET* | EKS Azure
+65 | NVENC1_ERROR | CONTACT_SUPPORT | - | Fatal: REBOOT, HW_INSPECT | - | - | Azure
+66 | FECS_ERR_REG_ACCESS_VIOLATION | IGNORE | INVESTIGATE_SW | Warning
+67 | FECS_ERR_VERIF_VIOLATION | IGNORE | CONTACT_SUPPORT | Warning | WARN/nvl
+68 | NVDEC0_ERROR | RESTART_APP | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | - | - | Azure plugin
+69 | GR_CLASS_ERROR | RESTART_APP | CHECK_APP/CUDA | Fatal: REBOOT, HW_INSPECT | - | - | Azure
+70 | CE3_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+71 | CE4_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+72 | CE5_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+73 | NVENC2_ERROR | CONTACT_SUPPORT | - | Warning | WARN/nvl | - | Azure
+74 | NVLINK_ERROR | WORKFLOW_NVLINK_ERR | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | FAIL/all | RESET(cfg) | EKS Azure
+75 | CE6_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+76 | CE7_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+77 | CE8_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+78 | VGPU_START_ERROR | UPDATE_SWFW | UPDATE_SWFW | Fatal: REBOOT | WARN/pwr
+79 | GPU_HAS_FALLEN_OFF_THE_BUS | RESTART_BM | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | FAIL/all | REBOOT | EKS Azure
+80 | PBDMA_PUSHBUFFER_CRC_MISMATCH | RESTART_APP | CHECK_APP/CUDA | Warning | - | - | Azure
+81 | VGA_SUBSYSTEM_ERROR | CONTACT_SUPPORT | - | Fatal: HW_INSPECT | - | MONITOR | Azure
+82 | NVJPG0_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+83 | NVDEC1_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+84 | NVDEC2_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+85 | CE9_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+86 | OFA0_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+88 | NVDEC3_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+89 | NVDEC4_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+92 | EXCESSIVE_SBE_INTERRUPTS | IGNORE | CONTACT_SUPPORT | Warning: IGNORE | - | MONITOR | Azure
+93 | INFOROM_ERASE_LIMIT_EXCEEDED | IGNORE | CONTACT_SUPPORT | Warning | WARN/inforom(Volta)
+94 | CONTAINED_ERROR | RESTART_APP | IGNORE (sympathetic) | Fatal: REBOOT, IGNORE | WARN/all | MONITOR
+95 | UNCONTAINED_ERROR | RESET_GPU | IGNORE (sympathetic) | Fatal: REBOOT, HW_INSPECT | FAIL/all | RESET* | EKS
+96 | NVDEC5_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+97 | NVDEC6_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+98 | NVDEC7_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+99 | NVJPG1_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+100 | NVJPG2_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+101 | NVJPG3_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+102 | NVJPG4_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+103 | NVJPG5_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+104 | NVJPG6_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+105 | NVJPG7_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+106 | SMBPBI_TEST_MESSAGE | IGNORE | IGNORE | Warning
+107 | SMBPBI_TEST_MESSAGE_SILENT | IGNORE | IGNORE | Warning
+108 | NVLINK_REMOTE_TRANSLATION_ERROR | IGNORE | XID_137_FLOW | Warning
+109 | CTXSW_TIMEOUT_ERROR | RESET_GPU | CONTACT_SUPPORT | Warning | - | RESET | EKS plugin
+110 | SEC_FAULT_ERROR | RESET_GPU | INVESTIGATE_SW | Fatal: REBOOT, HW_INSPECT | - | RESET | EKS
+119 | GSP_RPC_TIMEOUT | RESET_GPU | INVESTIGATE_SW | Fatal: REBOOT, HW_INSPECT | FAIL/all | RESET | EKS Azure
+120 | GSP_ERROR | RESET_GPU | INVESTIGATE_SW | Fatal: REBOOT, HW_INSPECT | FAIL/all | RESET | EKS Azure
+121 | C2C_ERROR | IGNORE | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | WARN/nvl | MONITOR
+123 | SPI_PMU_RPC_WRITE_FAIL | CONTACT_SUPPORT | - | Fatal: REBOOT, HW_INSPECT
+125 | INFOROM_FS_ERROR | CONTACT_SUPPORT | - | Warning | - | MONITOR
+126 | CE10_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning | - | MONITOR
+127 | CE11_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+128 | CE12_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+129 | CE13_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+130 | CE14_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+131 | CE15_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+132 | CE16_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+133 | CE17_ERROR | RESTART_APP | CONTACT_SUPPORT
+134 | CE18_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+135 | CE19_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+136 | ALI_TRAINING_FAIL | RESET_GPU | INVESTIGATE_LINK_SI | Warning | - | RESET | EKS
+137 | NVLINK_PRIV_ERR | IGNORE | XID_137_FLOW | Warning: CHECK_APP | WARN/nvl
+138 | DLA_ERROR | CONTACT_SUPPORT | - | Warning
+139 | OFA1_ERROR | RESTART_APP | CONTACT_SUPPORT | Warning
+140 | UNRECOVERABLE_ECC_ERROR_ESCAPE | RESET_GPU | CONTACT_SUPPORT | Fatal: REBOOT, HW_INSPECT | FAIL/all | RESET | EKS
+141 | FAST_PATH_ERROR | IGNORE | CONTACT_SUPPORT | Warning
+142 | NVENC3_ERROR | CONTACT_SUPPORT | - | Warning | - | - | EKS
+143 | GPU_INIT_ERROR | RESET_GPU | CONTACT_SUPPORT | Fatal: HW_INSPECT | - | RESET | EKS
+144 | NVLINK_SAW_ERROR | WORKFLOW_NVLINK5_ERR | WORKFLOW_NVLINK5_ERR | Warning: REBOOT | - | MONITOR(cfg)
+145 | NVLINK_RLW_ERROR | WORKFLOW_NVLINK5_ERR | WORKFLOW_NVLINK5_ERR | Warning: REBOOT | - | MONITOR(cfg)
+146 | NVLINK_TLW_ERROR | WORKFLOW_NVLINK5_ERR | WORKFLOW_NVLINK5_ERR | Warning: REBOOT | - | MONITOR(cfg)
+147 | NVLINK_TREX_ERROR | WORKFLOW_NVLINK5_ERR | WORKFLOW_NVLINK5_ERR | Warning: REBOOT | - | MONITOR(cfg)
+148 | NVLINK_NVLPW_CTRL_ERROR | WORKFLOW_NVLINK5_ERR | WORKFLOW_NVLINK5_ERR | Warning: REBOOT | - | MONITOR(cfg)
+149 | NVLINK_NETIR_ERROR | WORKFLOW_NVLINK5_ERR | WORKFLOW_NVLINK5_ERR | Warning: REBOOT | - | MONITOR(cfg)
+150 | NVLINK_MSE_ERROR | WORKFLOW_NVLINK5_ERR | WORKFLOW_NVLINK5_ERR | Warning: REBOOT | - | MONITOR(cfg)
+151 | KEY_ROTATION_ERROR | RESTART_VM | CONTACT_SUPPORT | Warning: REBOOT | - | REBOOT | EKS
+152 | DLA_SMMU_ERROR | IGNORE | CONTACT_SUPPORT | Info
+153 | DLA_TIMEOUT | IGNORE | CONTACT_SUPPORT | Info
+154 | GPU_RECOVERY_ACTION_CHANGED | XID_154 | Informational only regarding another Xid | Warning | - | parse text
+155 | NVLINK_SW_DEFINED_ERROR | RESET_GPU | INVESTIGATE_SW_USER | Warning: REBOOT | - | RESET | EKS
+156 | RESOURCE_RETIREMENT_EVENT | RESET_GPU | IGNORE | Warning: REBOOT | - | RESET | EKS
+157 | RESOURCE_RETIREMENT_FAILURE | IGNORE | CONTACT_SUPPORT | Info | - | MONITOR
+158 | GPU_FATAL_TIMEOUT | RESET_GPU | CONTACT_SUPPORT | Warning: REBOOT | - | RESET | EKS
+159 | CHI_NON_DATA_ERROR | CHECK_UVM | SYMPATHETIC_REPORT_SOLO | Warning | - | RESET if UVM
+160 | CHANNEL_RETIREMENT_EVENT | IGNORE | INVESTIGATE_SW | Warning
+161 | CHANNEL_RETIREMENT_FAILURE | IGNORE | INVESTIGATE_SW | Info
+162 | PSHC_REENGAGED | - | - | Info | - | MONITOR
+163 | PSHC_DISENGAGED | - | - | Warning: REBOOT | - | MONITOR
+164 | PSHC_LOW_LIFETIME | - | - | Info | - | MONITOR
+165 | PSHC_ZERO_LIFETIME | - | - | Info | - | MONITOR
+166 | NVLINK_SECURE_CRYPTO_ERR | - | - | Warning: REBOOT
+167 | PCIE_FATAL_TIMEOUT | - | - | Warning: REBOOT
+168 | REDUCED_GPU_MEMORY_CAPACITY | - | - | Warning | - | REBOOT
+169 | SEC2_HALT_ERROR | - | - | Warning: REBOOT
+170 | NVLINK_SECURE_OTHER | - | - | Warning: CHECK_APP
+171 | UNCORRECTABLE_DRAM_ERROR | - | - | Warning
+172 | UNCORRECTABLE_SRAM_ERROR | - | - | Warning: REBOOT
+173 | C2C_FATAL_LINK_FAILURE | - | - | Warning: REBOOT
+174
+175
+176
+"""  # noqa: E501  (a row is one line)
+
+
+def _row(line: str) -> Xid:
+    cells = [cell.strip() for cell in line.split("|")]
+    return Xid(int(cells[0]), *("" if cell == "-" else cell for cell in cells[1:]))
+
+
+XIDS = {row.code: row for row in map(_row, TABLE.strip().splitlines())}
+
+# In no source with an action: unused, or a warning only.
+MONITORED = frozenset(
+    {*range(1, 8), 10, 15, 17, *range(20, 25), *range(49, 54), 55, 87, 90, 91, *range(111, 119), 122, 124}
+)
+
+# gpud: always fatal, and to be rebooted.
+SXID_FATAL = frozenset({12020, 22003, 22011, *range(23001, 23018)})
+# gpud: potentially fatal, and to be rebooted.
+SXID_POTENTIALLY_FATAL = frozenset(
+    {
+        11001, 11009, 11013, 11018, 11019, 11020, 12001, 12002, 12022, *range(12024, 12028), 12031, 12032, 14017,
+        15001, 15006, 15009, 15010, 15012, 15013, 19047, 19048, 19054, 19056, 19058, 19060, 19061, 19063, 19064, 19066,
+        19067, 19069, 19070, 20034, *range(24004, 24008),
+    }
+)  # fmt: skip
+# gpud: not fatal, and to be rebooted.
+SXID_REBOOT = frozenset({11004, 12028, 19084})
+# gpud: a warning only. 12030 is called potentially fatal and 10003 always fatal there, and both a warning.
+SXID_WARNING = frozenset(
+    {
+        *range(10001, 10006), 11012, 11021, 11022, 11023, 12021, 12023, 12030, 15008, 15011, 19049, 19055, 19057, 19059,
+        19062, 19065, 19068, 19071, 20001, 20009, 20012, 22013, 24001, 24002, 24003,
+    }
+)  # fmt: skip

@@ -1,6 +1,6 @@
 # The areas of tests/checks, one line each; the Makefile includes this file.
 
-.PHONY: lint unit sanity docs build molecule chaos test
+.PHONY: lint unit sanity docs build molecule chaos replay test
 
 lint: venv ## Lint YAML, roles, playbooks and Python, types included
 	@$(CHECKS) lint
@@ -16,6 +16,8 @@ molecule: setup ## Every role's scenario and the stories, on a lab of their own
 	@$(CHECKS) molecule
 chaos: setup ## The whole list of faults against a rollout; hours
 	@$(CHECKS) chaos
+replay: venv ## Show what the guard would do in ten recorded storms. STORM=FILE for one, POLICY=FILE for another policy
+	@ANSIBLE_COLLECTIONS_PATH=.cache/collections PYTHONPATH=.cache/collections $(or $(PYTHON),.venv/bin/python) -m tests.replay
 test: setup ## Everything above but chaos, with one summary at the end
 	@$(CHECKS) all
 

@@ -32,6 +32,7 @@ TALKERS = {
     "engine/switch.py",
     "engine/unit.py",
     "gpu/client.py",
+    "guard/store.py",
     "haproxy/client.py",
     "haproxy/control.py",
     "ledger/store.py",

@@ -30,18 +30,35 @@ def remembered(path: str) -> dict:
         return {}
 
 
-def after(known: dict, address: str, state: str, priority: int, now: float) -> dict:
+def told(stat: str, boot: str) -> list:
+    """When keepalived told it: which boot, then what grows with every process that is started. Source: proc(5)."""
+    words = stat.rpartition(")")[2].split()
+    return [boot, int(words[19]), int(stat.split(maxsplit=1)[0])]
+
+
+def late(known: dict, when: list) -> bool:
+    """Whether something newer is known already: keepalived waits for nobody, so a slow process may be overtaken."""
+    newest = known.get("told")
+    sane = isinstance(newest, list) and len(newest) == 3 and all(isinstance(each, int) for each in newest[1:])
+    return sane and newest[0] == when[0] and newest[1:] > when[1:]
+
+
+def after(known: dict, address: str, state: str, priority: int, now: float, when: list) -> dict:
     """The state after a transition at `now` (seconds since 1970). A state that is told twice is no transition."""
+    transitions, history = int(known.get("transitions", 0)) + 1, known.get("history", [])
+    entry = {"state": state, "at": round(now, 3)}
+    if late(known, when):
+        return {**known, "transitions": transitions, "history": [*history[:-1], entry, *history[-1:]][-KEEP:]}
     if known.get("state") == state:
-        return known
-    history = [*known.get("history", []), {"state": state, "at": round(now, 3)}][-KEEP:]
+        return {**known, "told": when}
     return {
         "address": address,
         "state": state,
         "priority": priority,
         "since": round(now, 3),
-        "transitions": int(known.get("transitions", 0)) + 1,
-        "history": history,
+        "transitions": transitions,
+        "history": [*history, entry][-KEEP:],
+        "told": when,
     }
 
 
@@ -79,6 +96,12 @@ def replace(path: str, text: str) -> None:
         raise
 
 
+def read(path: str) -> str:
+    """A file of the kernel's. Raises OSError."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return stream.read()
+
+
 def main(argv: list[str]) -> int:
     """Entry point. Exit status 1 when it could not be remembered."""
     address, folder, metrics, _kind, _name, state, priority = argv[:7]
@@ -86,10 +109,11 @@ def main(argv: list[str]) -> int:
     syslog.syslog(syslog.LOG_NOTICE, "{0}: {1}, priority {2}".format(address, state, priority))
     path = os.path.join(folder, address + ".json")
     try:
+        when = told(read("/proc/self/stat"), read("/proc/sys/kernel/random/boot_id").strip())
         # Two transitions may follow each other faster than one is written.
         with open(os.path.join(folder, "lock"), "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            known = after(remembered(path), address, state, int(priority), time.time())
+            known = after(remembered(path), address, state, int(priority), time.time(), when)
             replace(path, json.dumps(known) + "\n")
             replace(os.path.join(metrics, "steadfast_vrrp_{0}.prom".format(address)), textfile(known))
     except OSError as error:

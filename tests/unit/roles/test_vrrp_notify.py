@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.vrrp.keepalived import remembered
@@ -45,9 +46,36 @@ def test_a_spoiled_file_is_begun_anew(program: ModuleType, tmp_path: Path, befor
 def test_history_is_bounded(program: ModuleType, tmp_path: Path) -> None:
     known: dict = {}
     for number in range(200):
-        known = program.after(known, "192.0.2.100", ("BACKUP", "MASTER")[number % 2], 250, float(number))
+        known = program.after(
+            known, "192.0.2.100", ("BACKUP", "MASTER")[number % 2], 250, float(number), ["boot", number, 1]
+        )
     assert (len(known["history"]), known["transitions"]) == (program.KEEP, 200)
 
 
 def test_a_folder_that_is_not_there_is_an_error(program: ModuleType, tmp_path: Path) -> None:
     assert tell(program, tmp_path / "nowhere", "MASTER") == 1
+
+
+@pytest.mark.parametrize(
+    ("when", "state"),
+    [
+        (["boot", 99, 7], "MASTER"),
+        # Within one tick, and by a process that was started before.
+        (["boot", 100, 6], "MASTER"),
+        (["boot", 100, 8], "BACKUP"),
+        (["boot", 101, 2], "BACKUP"),
+        # Whatever was known before a reboot is older.
+        (["other", 1, 1], "BACKUP"),
+    ],
+)
+def test_what_is_told_late_is_no_news(program: ModuleType, when: list[Any], state: str) -> None:
+    known = program.after({}, "192.0.2.100", "MASTER", 250, 10.0, ["boot", 100, 7])
+    found = program.after(known, "192.0.2.100", "BACKUP", 250, 11.0, when)
+    assert (found["state"], found["transitions"]) == (state, 2)
+    assert [entry["state"] for entry in found["history"]][-1] == state
+    assert f'state="{state.lower()}"}} 1' in program.textfile(found)
+
+
+def test_processes_are_told_apart_by_when_they_were_started(program: ModuleType) -> None:
+    stat = "4711 (a b) c) S 1 4711 4711 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 123456 1 1"
+    assert program.told(stat, "boot") == ["boot", 123456, 4711]

@@ -173,7 +173,7 @@ SPEC = {
     "event": {"type": "dict"},
     "facts": {"type": "dict"},
     "permit": {"type": "int"},
-    "outcome": {"type": "str", "choices": ["done", "failed", "lost"]},
+    "outcome": {"type": "str", "choices": list(desk.OUTCOMES)},
     "host": {"type": "str", "default": ""},
     "action": {"type": "str"},
     "by": {"type": "str"},

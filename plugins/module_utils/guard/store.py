@@ -77,11 +77,11 @@ class Book(ledger.Store):
     def verify(self, head: Head | None = None) -> list[str]:
         """Everything that is wrong with log and archives. `head` is the log's end as it was known elsewhere."""
         try:
-            journal = self._read("journal")
+            journal = self._read("journal", newline="")
             records, _torn = parse_log(journal)
             first = records[0].seq if records else 0
             # An archive that a crash has left beside the journal it was made from says nothing new.
-            text = "".join(self._read(name) for name in self._archives() if int(name[8:]) < first) + journal
+            text = "".join(self._read(name, newline="") for name in self._archives() if int(name[8:]) < first) + journal
             found = verify(text, self.head(), head or Head())
             return found or [each for each in [forged(parse_log(text)[0])] if each]
         except Unreadable as error:
@@ -112,19 +112,6 @@ class Book(ledger.Store):
             return []
         except OSError as error:
             raise Unreadable("{0} cannot be read: {1}".format(self.folder, error)) from error
-
-    def _read(self, name: str) -> str:
-        path = os.path.join(self.folder, name)
-        try:
-            with open(path, encoding="utf-8", errors="replace", newline="") as stream:
-                text = stream.read(ledger.MAX_JOURNAL + 1)
-        except FileNotFoundError:
-            return ""
-        except OSError as error:
-            raise Unreadable("{0} cannot be read: {1}".format(path, error)) from error
-        if len(text) > ledger.MAX_JOURNAL:
-            raise Unreadable("{0} is longer than {1} bytes".format(path, ledger.MAX_JOURNAL))
-        return text
 
 
 def _text(records: list[Record]) -> str:

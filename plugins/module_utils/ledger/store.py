@@ -53,16 +53,7 @@ class Store:
 
     def records(self) -> tuple[list[Record], bool]:
         """The journal, and whether its last record was torn."""
-        try:
-            with open(self.journal, encoding="utf-8", errors="replace") as stream:
-                text = stream.read(MAX_JOURNAL + 1)
-        except FileNotFoundError:
-            return [], False
-        except OSError as error:
-            raise Unreadable("the journal {0} cannot be read: {1}".format(self.journal, error)) from error
-        if len(text) > MAX_JOURNAL:
-            raise Unreadable("the journal {0} is longer than {1} bytes".format(self.journal, MAX_JOURNAL))
-        return parse_log(text)
+        return parse_log(self._read("journal"))
 
     def take(self, owner: str, run: str, fence: int, ttl: float, lines: list[str] | None) -> Lease:
         """Grant the lease, and replace the journal by `lines` where this copy was behind (None: it was not).
@@ -145,6 +136,20 @@ class Store:
             yield
         finally:
             os.close(lock)
+
+    def _read(self, name: str, newline: str | None = None) -> str:
+        """A file of the folder, bounded; empty when it is not there. `newline` as `open` has it."""
+        path = os.path.join(self.folder, name)
+        try:
+            with open(path, encoding="utf-8", errors="replace", newline=newline) as stream:
+                text = stream.read(MAX_JOURNAL + 1)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise Unreadable("the {0} {1} cannot be read: {2}".format(name, path, error)) from error
+        if len(text) > MAX_JOURNAL:
+            raise Unreadable("the {0} {1} is longer than {2} bytes".format(name, path, MAX_JOURNAL))
+        return text
 
     def _replace(self, path: str, text: str) -> None:
         try:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.gpu.policy import POLICIES, Policy, decide
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.gpu.xid_policy import XIDS
-from ansible_collections.steadfast.ai_platform.plugins.module_utils.gpu.xid_table import table
+
+from tests.unit.plugins.module_utils.gpu.xid_table import table
 
 DOCS = Path(__file__).resolve().parents[5] / "docs" / "gpu.md"
 

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from .findings import ACTIONS, CRITICAL, RESET_GPU
-from .policy import POLICIES, Decision, Policy, decide
-from .xid_policy import XIDS
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.gpu.findings import ACTIONS, CRITICAL, RESET_GPU
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.gpu.policy import POLICIES, Decision, Policy, decide
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.gpu.xid_policy import XIDS
 
 HEAD = ("XID", "name", "NVIDIA", "gpud", "DCGM", "AWS", "others", *POLICIES)
 

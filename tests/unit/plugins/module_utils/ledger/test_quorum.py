@@ -16,7 +16,7 @@ from ansible_collections.steadfast.ai_platform.plugins.module_utils.ledger.quoru
     settle,
 )
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.ledger.records import Record
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 AWAY = Copy(problem="unreachable")
@@ -204,6 +204,9 @@ def steps_of(hosts):
 
 
 @settings(max_examples=300, deadline=None)
+@example(
+    (2, [("take", {0, 1}, {0, 1}), ("take", set(), set()), ("late", {0, 1}, set()), ("repair", {0, 1}, set())]),
+)
 @given(st.sampled_from([1, 2, 3, 5]).flatmap(lambda hosts: st.tuples(st.just(hosts), steps_of(hosts))))
 def test_what_a_majority_acknowledged_is_in_what_any_majority_says(story):
     hosts, steps = story
@@ -211,9 +214,11 @@ def test_what_a_majority_acknowledged_is_in_what_any_majority_says(story):
     late: list[tuple[int, tuple[Record, ...]]] = []
     for act, some, others in steps:
         if act == "take":
-            if model.holder is not None:
-                late.append((model.holder, model.base))
+            before = (model.holder, model.base)
             model.take(some, others)
+            # Who could not read a majority took nothing, and the holder is not late.
+            if before[0] is not None and before[0] != model.holder:
+                late.append(before)
         elif act == "append" and model.holder is not None:
             record = model.append(model.holder, model.base, some)
             if record is None:

@@ -131,7 +131,7 @@ def carry(action, module, arguments, variables):
     Raises AnsibleConnectionFailure for a host out of reach.
     """
     interpreter = variables.get("ansible_python_interpreter") or action._discovered_interpreter or ""
-    if courier.carries(module) and interpreter.startswith("/") and action._is_pipelining_enabled("new"):
+    if courier.carries(module) and interpreter.startswith("/") and action._connection.is_pipelining_enabled():
         program = courier.parcel(module, arguments).encode()
         return courier.opened(action._low_level_execute_command(interpreter + ISOLATED, in_data=program))
     return action._execute_module(module_name=module, module_args=arguments, task_vars=dict(variables))

@@ -21,6 +21,9 @@ from docker.types import IPAMConfig, IPAMPool, Mount
 from . import images, settings
 from .settings import INVENTORY, LABEL, ROOT, LabError, say
 
+# What Molecule's configuration sets for its own plays, and the collection's playbooks must not inherit from it.
+QUICK = ("ANSIBLE_STRATEGY", "ANSIBLE_STRATEGY_PLUGINS", "ANSIBLE_CONNECTION_PLUGINS", "STEADFAST_LAB_CONNECTION")
+
 # systemd in a container without --privileged, as tried on Debian 12 and 13.
 SYSTEMD: dict[str, Any] = {
     "command": "/lib/systemd/systemd",
@@ -101,9 +104,10 @@ class Lab:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment in which Ansible sees this lab."""
+        """The environment in which Ansible sees this lab, and works as it does for users."""
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "STEADFAST_LAB": self.name, "STEADFAST_LAB_SUBNET": self.subnet}
+        inherited = {name: value for name, value in os.environ.items() if name not in QUICK}
+        return {**inherited, "PATH": path, "STEADFAST_LAB": self.name, "STEADFAST_LAB_SUBNET": self.subnet}
 
     @property
     def hosts(self) -> dict[str, Host]:
@@ -195,13 +199,18 @@ class Lab:
         self._container(host).remove(force=True, v=True)
         self._ensure(wanted, images.ensure(self.client, images.node_recipe(wanted.distro)))
 
-    def playbook(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False."""
+    def playbook(self, *arguments: str, quick: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False.
+
+        A playbook of the collection's runs as for users unless it is to be `quick`: as Molecule runs a scenario's own.
+        """
         options = {"capture_output": True, **options}
+        quick = quick or not arguments[0].startswith("playbooks/")
+        ways = {name: os.environ[name] for name in QUICK if quick and name in os.environ}
         return subprocess.run(
             ["ansible-playbook", "-i", str(INVENTORY), *arguments],
             cwd=ROOT,
-            env=self.environment,
+            env={**self.environment, **ways},
             text=True,
             check=False,
             **options,

@@ -12,13 +12,13 @@ What to say is a pure decision (`say`) over what was seen (`Sight`). Standard li
 from __future__ import annotations
 
 import argparse
+import contextlib
+import http.client
 import json
 import math
 import os
 import socket
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 
 LIMIT = 4 * 1024 * 1024  # bytes of an engine's metrics
@@ -91,14 +91,17 @@ def total(lines: list[str], names: list[str]) -> float | None:
     return sum(values) if all(map(math.isfinite, values)) else None
 
 
-def read(url: str, seconds: float) -> str:
-    """A GET, bounded in size. Raises OSError or ValueError when there is no whole answer 200."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=seconds) as answer:
+def read(engine: http.client.HTTPConnection, path: str) -> tuple[int, str]:
+    """Status and body of a GET, bounded in size. Raises OSError or ValueError when there is no whole answer."""
+    try:
+        engine.request("GET", path)
+        answer = engine.getresponse()
         body = answer.read(LIMIT + 1)
+    except http.client.HTTPException as error:
+        raise ValueError("no whole answer: {0}".format(error)) from error
     if len(body) > LIMIT:
         raise ValueError("longer than {0} bytes".format(LIMIT))
-    return body.decode("utf-8", "replace")
+    return answer.status, body.decode("utf-8", "replace")
 
 
 class Agent:
@@ -121,10 +124,13 @@ class Agent:
         """Ask the engine, and read the verdict on the node."""
         self.sight.verdict, self.sight.reason = self.verdict()
         release, began = self.release(), time.monotonic()
-        engine = "http://127.0.0.1:{0}".format(self.options.engine_port)
         try:
-            self.ready(engine + release["ready_path"])
-            lines = self.metrics(engine, release)
+            with contextlib.closing(
+                http.client.HTTPConnection("127.0.0.1", self.options.engine_port, timeout=self.options.timeout)
+            ) as engine:
+                # Whatever it says, it says something: its health is for HAProxy's own check.
+                read(engine, release["ready_path"])
+                lines = self.metrics(engine, release)
             cache = next((share for name in CACHE_METRICS if (share := total(lines, [name])) is not None), 0.0)
             busy, progress = (total(lines, release.get(key) or []) for key in ("running_metrics", "progress_metrics"))
         except (OSError, ValueError):
@@ -132,21 +138,16 @@ class Agent:
         else:
             self.sight.answer(time.monotonic(), busy, cache, progress)
 
-    def ready(self, url: str) -> None:
-        """Whatever it says, it says something: its health is for HAProxy's own check. Raises OSError."""
-        try:
-            read(url, self.options.timeout)
-        except urllib.error.HTTPError:
-            return
-
-    def metrics(self, engine: str, release: dict) -> list[str]:
+    @staticmethod
+    def metrics(engine: http.client.HTTPConnection, release: dict) -> list[str]:
         """Lines of the engine's metrics; none where it has none or is too busy to tell them."""
         if not release.get("running_metrics"):
             return []
         try:
-            return read(engine + release["metrics_path"], self.options.timeout).splitlines()
+            status, body = read(engine, release["metrics_path"])
         except (OSError, ValueError):
             return []
+        return body.splitlines() if status == http.client.OK else []
 
     def release(self) -> dict:
         """How to ask the active release."""

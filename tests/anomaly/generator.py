@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Series as a platform has them, with things that go wrong at known times. The same seed gives the same series.
 
-A sample every five minutes. None is a missing sample; a counter's reset is a sample that fell, as rate() has it: zero.
+A sample every five minutes. None is a missing sample. A counter's reset is never negative, as rate() has it: what was
+counted between the last look and the reset is lost, so that one sample is too small, or missing.
 """
 
 from __future__ import annotations
@@ -90,12 +91,43 @@ def _poisson(chance: random.Random, mean: float) -> int:
     return count
 
 
+def training(chance: random.Random) -> list[float]:
+    """Percent of a GPU that trains: nearly all of it, less while a checkpoint is written, which no clock decides."""
+    level, every, depth = chance.uniform(90, 98), chance.randint(7, 24), chance.uniform(0.2, 0.6)
+    found, next_one = [], chance.randrange(every)
+    for number in range(DAY * DAYS):
+        value = min(100.0, level + chance.gauss(0, 0.6))
+        if number == next_one:
+            value *= 1 - depth * chance.uniform(0.7, 1)
+            next_one += every + chance.choice((-1, 0, 0, 1))
+        found.append(value)
+    return found
+
+
+def batch(chance: random.Random) -> list[float]:
+    """Percent of a GPU that works through the day's heap once a day: by the clock, and as long as it takes."""
+    begin, usual, busy, idle = (
+        chance.randrange(DAY),
+        chance.randint(50, 110),
+        chance.uniform(70, 95),
+        chance.uniform(1, 6),
+    )
+    found = [max(0.2, idle + chance.gauss(0, 0.4)) for _number in range(DAY * DAYS)]
+    for day in range(-1, DAYS):
+        start = day * DAY + begin + chance.randint(0, 1)
+        for number in range(max(0, start), min(DAY * DAYS, start + round(usual * chance.gauss(1, 0.03)))):
+            found[number] = min(100.0, busy + chance.gauss(0, 2))
+    return found
+
+
 KINDS: dict[str, Callable[[random.Random], list[float]]] = {
     "rate": rate,
     "latency": latency,
     "temperature": temperature,
     "memory": memory,
     "queue": queue,
+    "training": training,
+    "batch": batch,
 }
 # What goes wrong, and with which series: a temperature does not fall to nothing.
 FAULTS: dict[str, tuple[str, ...]] = {
@@ -104,7 +136,11 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "temperature": ("spike", "shift", "drift"),
     "memory": ("spike", "shift", "drift"),
     "queue": ("spike", "shift"),
+    "training": ("shift", "zero"),
+    "batch": ("missed", "shift"),
 }
+# Where mostly nobody waits, fewer is no fault; more than all of a GPU there cannot be.
+ONLY_UP, ONLY_DOWN, PERCENT = {"queue", "batch"}, {"training"}, {"training", "batch"}
 
 
 def _spread(values: list[float]) -> float:
@@ -113,19 +149,43 @@ def _spread(values: list[float]) -> float:
     return max(steps[len(steps) // 2], 1e-3 * max(values))
 
 
-def _apply(chance: random.Random, values: list[float], event: Event, upwards: bool) -> None:
+def _apply(chance: random.Random, values: list[float], event: Event, direction: int) -> None:
     size = _spread(values) * chance.uniform(8, 20) + 0.2 * (max(values) - min(values))
-    sign = 1 if upwards or event.kind == "drift" or chance.random() < 0.7 else -1
+    sign = direction or (1 if event.kind == "drift" or chance.random() < 0.7 else -1)
     for number in range(event.start, event.end):
         if event.kind == "zero":
             values[number] = 0.0
+        elif event.kind == "missed":
+            values[number] = values[event.start - 1] * chance.uniform(0.9, 1.1)
         elif event.kind == "drift":
             values[number] += size * 1.5 * (number - event.start) / (event.end - event.start)
         else:
             values[number] = max(0.0, values[number] + sign * size)
 
 
-LENGTH = {"spike": (4, 8), "shift": (36, 96), "zero": (3, 24), "drift": (96, 144)}
+def _busy(values: list[float], start: int) -> tuple[int, int]:
+    """The first stretch of work that begins after this sample."""
+    middle = (max(values) + min(values)) / 2
+    while values[start] > middle:
+        start += 1
+    while values[start] <= middle:
+        start += 1
+    end = start
+    while end < len(values) and values[end] > middle:
+        end += 1
+    return start, end
+
+
+def _resets(chance: random.Random, series: list[float | None], events: list[Event]) -> None:
+    """Up to six restarts of what counts, that nobody is to hear of."""
+    for _each in range(chance.randint(0, 6)):
+        number, kept = chance.randrange(len(series)), chance.uniform(0, 1)
+        value = series[number]
+        if value is not None and not any(event.start - 12 < number < event.end + 12 for event in events):
+            series[number] = kept * value if kept > 0.2 else None
+
+
+LENGTH = {"spike": (4, 8), "shift": (36, 96), "zero": (3, 24), "drift": (96, 144), "missed": (0, 0)}
 
 
 def make(seed: int, faults: int = 3) -> Labelled:
@@ -138,13 +198,18 @@ def make(seed: int, faults: int = 3) -> Labelled:
     for day in days:
         fault = chance.choice(FAULTS[kind])
         start = day * DAY + chance.randrange(DAY // 2)
-        events.append(Event(fault, start, start + chance.randint(*LENGTH[fault])))
-        # Where mostly nobody waits, fewer is no fault.
-        _apply(chance, values, events[-1], upwards=kind == "queue")
-    series: list[float | None] = list(values)
+        end = start + chance.randint(*LENGTH[fault])
+        if fault == "missed":
+            start, end = _busy(values, day * DAY)
+        events.append(Event(fault, start, end))
+        _apply(chance, values, events[-1], (kind in ONLY_UP) - (kind in ONLY_DOWN))
+    most = 100.0 if kind in PERCENT else math.inf
+    series: list[float | None] = [min(most, value) for value in values]
     for _each in range(chance.randint(0, 3)):
         gap = chance.randrange(len(series) - 12)
         if not any(event.start - 12 < gap < event.end for event in events):
             missing = chance.randint(1, 12)
             series[gap : gap + missing] = [None] * missing
+    if kind == "rate":
+        _resets(chance, series, events)
     return Labelled(kind, series, events)

@@ -18,9 +18,9 @@ DAYS = 3650
 
 
 def ensure(name: str = "lab") -> Path:
-    """Have NAME.pem and NAME.key, whose common name is `name`, in the folder that is returned."""
+    """Have NAME.pem and NAME.key, whose common and alternative name is `name`, in the folder that is returned."""
     folder = cache() / "tls"
-    if (folder / f"{name}.pem").exists():
+    if _named(folder / f"{name}.pem"):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -35,11 +35,20 @@ def ensure(name: str = "lab") -> Path:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        # GlusterFS reads the common name, Prometheus only the alternative ones.
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     plain = serialization.NoEncryption()
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     (folder / f"{name}.key").write_bytes(secret)
     (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-
     return folder
+
+
+def _named(path: Path) -> bool:
+    """Whether there is such a certificate, with an alternative name: an older lab's has none."""
+    if not path.exists():
+        return False
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    return any(each.oid == x509.SubjectAlternativeName.oid for each in certificate.extensions)

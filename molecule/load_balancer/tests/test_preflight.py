@@ -27,7 +27,7 @@ VIRTUAL_IP = {"address": "192.0.2.100", "prefix": 24, "interface": "eth0", "rout
         ({"load_balancer_pools": [{**POOL, "port": 8404}]}, "used once"),
         ({"load_balancer_pools": [{**POOL, "servers": {"gpu1": "gpu1.example"}}]}, "numeric"),
         ({"load_balancer_pools": [{**POOL, "tls": True}], "load_balancer_tls_certificate": ""}, "exactly one of"),
-        ({"load_balancer_stats_address": "*"}, "load_balancer_stats_password_hash"),
+        ({"load_balancer_stats_password_hash": ""}, "load_balancer_stats_password_hash"),
         ({"load_balancer_peers": {"lb1": "192.0.2.1", "lb2": "192.0.2.2"}}, "an address"),
         ({"load_balancer_virtual_ip": {**VIRTUAL_IP, "interface": "eth7"}}, "no interface 'eth7'"),
         ({"load_balancer_virtual_ip": {**VIRTUAL_IP, "advert_interval": 41}}, "0.01 to 40.95"),

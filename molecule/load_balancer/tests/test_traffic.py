@@ -91,10 +91,11 @@ def test_plain_http_is_redirected_with_its_method(balancer: Balancer) -> None:
     assert (answer.status, answer.headers["Location"]) == (308, f"https://{balancer.address}:8443/v1/completions?a=b")
 
 
-def test_metrics_are_on_loopback_only(balancer: Balancer) -> None:
-    metrics = balancer.run("curl", "--silent", "http://127.0.0.1:8404/metrics").stdout
+def test_metrics_are_for_who_has_a_password(balancer: Balancer) -> None:
+    ask = ("curl", "--silent", "--insecure", f"https://{balancer.address}:8404/metrics")
+    metrics = balancer.run(*ask, "--user", "prometheus:not-a-secret-in-the-lab").stdout
     assert 'haproxy_server_status{proxy="serving",server="gpu1",state="UP"} 1' in metrics
-    with pytest.raises(ConnectionRefusedError):
-        complete(balancer.address, 8404)
+    for given in ((), ("--user", "prometheus:wrong")):
+        assert balancer.run(*ask, *given, "--output", "/dev/null", "--write-out", "%{http_code}").stdout == "401"
     with pytest.raises(ConnectionRefusedError):
         complete(balancer.address, 8405)

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 from .score import MAD_TO_SIGMA, Score, deviation, floored, judged, median, unready, usable
 
 LEAST = 4
+Name = TypeVar("Name", bound=Hashable)
 
 
 def compare(
-    values: Mapping[str, float | None], threshold: float = 5.0, floor: float = 0.05, resolution: float = 1e-9
-) -> dict[str, Score]:
+    values: Mapping[Name, float | None], threshold: float = 5.0, floor: float = 0.05, resolution: float = 1e-9
+) -> dict[Name, Score]:
     """Each member's value against the others' median, by name. Members without a value are left out.
 
     Args:
@@ -26,9 +29,11 @@ def compare(
     if len(known) < LEAST:
         return {name: unready(value) for name, value in known.items()}
     found = {}
+    ordered = sorted(known.values())
     for name, value in known.items():
         # Without itself: of four, one must not be a quarter of its own measure.
-        others = sorted(other for each, other in known.items() if each != name)
+        place = bisect_left(ordered, value)
+        others = ordered[:place] + ordered[place + 1 :]
         middle = median(others)
         sigma = floored(MAD_TO_SIGMA * deviation(others, middle), middle, floor, resolution)
         found[name] = judged(value, middle, threshold * sigma)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Values against the median of the last ones: a point far from it, and a level that has moved.
 
-Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers" (1993): modified z-score, 3.5. Page, "Continuous
-Inspection Schemes" (1954): cumulative sums.
+Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers" (1993): modified z-score, whose 3.5 is
+3.2 here, where others have to agree. Page, "Continuous Inspection Schemes" (1954): cumulative sums.
 """
 
 from __future__ import annotations
@@ -13,26 +13,32 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping
 from typing import Any
 
+from .packing import SINGLE, number, pack, unpack, valid
 from .score import MAD_TO_SIGMA, Score, deviation, floored, judged, median, unready, usable
 
 
 class Window:
-    """The last values, also in order.
+    """The last values, also in order, in single precision.
 
     Args:
         size: how many.
     """
 
+    # Arrays and slots: ten thousand series are to fit into memory.
+    __slots__ = ("_centre", "_latest", "_oldest", "_ordered", "size")
+
     def __init__(self, size: int) -> None:
         self.size = size
-        # Arrays: ten thousand series are to fit into memory.
-        self._latest = array("d")
-        self._oldest = 0
-        self._ordered = array("d")
-        self._centre: tuple[float, float] | None = None
+        self.forget()
 
     def __len__(self) -> int:
         return len(self._ordered)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._latest, self._ordered = array(SINGLE), array(SINGLE)
+        self._oldest = 0
+        self._centre: tuple[float, float] | None = None
 
     def add(self, value: float) -> None:
         """One more; the oldest goes when it is full."""
@@ -56,15 +62,20 @@ class Window:
         """The smallest of them. Raises IndexError when empty."""
         return self._ordered[0]
 
-    def dump(self) -> list[float]:
+    def latest(self) -> list[float]:
         """The values, oldest first."""
         return [*self._latest[self._oldest :], *self._latest[: self._oldest]]
 
-    def load(self, values: list[float]) -> None:
-        """Values of an earlier `dump`."""
-        for value in values[-self.size :]:
-            if usable(value):
-                self.add(float(value))
+    def dump(self) -> str:
+        """The values as one text."""
+        return pack(self._latest[self._oldest :] + self._latest[: self._oldest])
+
+    def load(self, text: str) -> None:
+        """Values of an earlier `dump`. Raises ValueError when it is none."""
+        values = unpack(text, self.size)
+        valid(values)
+        self.forget()
+        self._latest, self._ordered = values, array(SINGLE, sorted(values))
 
 
 class Robust:
@@ -78,8 +89,10 @@ class Robust:
         resolution: least standard deviation, in the value's unit; > 0.
     """
 
+    __slots__ = ("floor", "least", "resolution", "threshold", "window")
+
     def __init__(
-        self, size: int = 360, least: int = 30, threshold: float = 3.5, floor: float = 0.01, resolution: float = 1e-9
+        self, size: int = 360, least: int = 30, threshold: float = 3.2, floor: float = 0.01, resolution: float = 1e-9
     ) -> None:
         self.least, self.threshold, self.floor, self.resolution = least, threshold, floor, resolution
         self.window = Window(size)
@@ -108,8 +121,8 @@ class Robust:
         return {"window": self.window.dump()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from an earlier `dump`."""
-        self.window.load(list(state.get("window", [])))
+        """Go on from an earlier `dump`. Raises ValueError when it is none."""
+        self.window.load(state.get("window", ""))
 
 
 class Shift:
@@ -122,8 +135,14 @@ class Shift:
         clip: most that one sample adds, so that a single spike is no shift.
     """
 
+    __slots__ = ("clip", "down", "limit", "robust", "slack", "up")
+
     def __init__(self, robust: Robust, slack: float = 0.75, limit: float = 12.0, clip: float = 3.0) -> None:
         self.robust, self.slack, self.limit, self.clip = robust, slack, limit, clip
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
         self.up = self.down = 0.0
 
     def observe(self, value: float | None) -> Score:
@@ -145,5 +164,5 @@ class Shift:
         return {"up": self.up, "down": self.down}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from an earlier `dump`."""
-        self.up, self.down = float(state.get("up", 0.0)), float(state.get("down", 0.0))
+        """Go on from an earlier `dump`. Raises ValueError when it is none."""
+        self.up, self.down = (number(state, name, 0.0, 2 * self.limit) for name in ("up", "down"))

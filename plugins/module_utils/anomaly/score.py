@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A normal distribution's standard deviation is so many times its median absolute deviation.
 MAD_TO_SIGMA = 1.4826
-LARGEST = 1e100
+# What is remembered is remembered in single precision, which goes to 3.4e38.
+LARGEST = 1e30
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """One value's judgement.
 
     Args:
@@ -60,8 +60,8 @@ def floored(sigma: float, level: float, floor: float, resolution: float) -> floa
 
 
 def usable(value: float | None) -> bool:
-    """Whether there is a value at all: not missing, not NaN, not infinite, nor so large that its square would be."""
-    return value is not None and abs(value) < LARGEST
+    """Whether there is a value at all: not missing, not NaN, not infinite, not absurdly large."""
+    return value is not None and -LARGEST < value < LARGEST
 
 
 def median(ordered: Sequence[float]) -> float:
@@ -73,29 +73,21 @@ def median(ordered: Sequence[float]) -> float:
 
 
 def deviation(ordered: Sequence[float], middle: float) -> float:
-    """The median of the distances from `middle`, of values in order: walks outwards from it, O(n)."""
+    """The median of the distances from `middle`, of values in order. O(log n): the nearest half lies side by side."""
     count = len(ordered)
-    right = _first_not_below(ordered, middle)
-    left = right - 1
-    distance = 0.0
-    before = 0.0
-    for _step in range(count // 2 + 1):
-        before = distance
-        if left >= 0 and (right >= count or middle - ordered[left] <= ordered[right] - middle):
-            distance = middle - ordered[left]
-            left -= 1
-        else:
-            distance = ordered[right] - middle
-            right += 1
-    return distance if count % 2 else (before + distance) / 2
-
-
-def _first_not_below(ordered: Sequence[float], value: float) -> int:
-    low, high = 0, len(ordered)
+    near = count // 2 + 1
+    low, high = 0, count - near
     while low < high:
         half = (low + high) // 2
-        if ordered[half] < value:
+        if middle - ordered[half] > ordered[half + near] - middle:
             low = half + 1
         else:
             high = half
-    return low
+    left, right = middle - ordered[low], ordered[low + near - 1] - middle
+    farthest = max(left, right)
+    if count % 2:
+        return farthest
+    # An even number has two in the middle: the farthest of this half, and the farthest without that one.
+    if left >= right:
+        return (farthest + max(middle - ordered[low + 1], right)) / 2
+    return (farthest + max(left, ordered[low + near - 2] - middle)) / 2

@@ -13,65 +13,97 @@ from array import array
 from collections.abc import Mapping
 from typing import Any
 
+from .packing import SINGLE, number, pack, part, unpack, valid
 from .robust import Robust
 from .score import Score, floored, judged, median, unready, usable
+
+# Samples after a gap in which smoothing finds its level again and does not judge.
+REST = 12
+# Where what is expected changes by more than a bound within the slack, the time of day is in doubt, not only the value.
+EDGE = 1.0
+# A short period has no room for much slack.
+SLACKS = 48
 
 
 class Seasonal:
     """The median of the same time of earlier periods is expected; the residuals' spread says what is normal.
 
+    What begins every day begins a little sooner or later: a value is also as expected when it is so `slack` samples
+    before or after.
+
     Args:
         period: samples in a period.
         keep: earlier periods that are remembered.
         least: periods before it judges.
+        slack: samples that a time may be off.
         residuals: a detector for what is left; it also says how large a deviation is normal.
     """
 
-    def __init__(self, period: int, keep: int = 5, least: int = 3, residuals: Robust | None = None) -> None:
+    __slots__ = ("_medians", "_slots", "keep", "least", "period", "residuals", "slack")
+
+    def __init__(
+        self, period: int, keep: int = 5, least: int = 3, slack: int = 4, residuals: Robust | None = None
+    ) -> None:
         self.period, self.keep, self.least = period, keep, least
+        self.slack = min(slack, period // SLACKS)
         self.residuals = residuals or Robust(size=min(period, 360))
-        # NaN where nothing is remembered; the oldest of a slot comes first.
-        self._slots = array("d", [math.nan]) * (period * keep)
+        # NaN where nothing is remembered; the latest of a slot comes last.
+        self._slots = array(SINGLE, [math.nan]) * (period * keep)
+        # Of each slot; infinite where it has to be looked up again.
+        self._medians = array(SINGLE, [math.nan]) * period
 
     def observe(self, value: float | None, number: int, learn: bool = True) -> Score:
         """Judge the sample of this number (time over the interval), then remember it, unless `learn` is off."""
         if value is None or not usable(value):
             return unready(0.0)
-        start = number % self.period * self.keep
-        slot = self._slot(start)
+        place = number % self.period
         score = unready(value)
-        if len(slot) >= self.least:
-            expected = median(sorted(slot))
+        expected = self._expected(place)
+        if not math.isnan(expected):
             seen = self.residuals.observe(value - expected, learn)
-            reach = max(seen.upper - seen.expected, 0.0)
             if seen.ready:
                 # A spread around nothing has no fraction of itself for a floor; the level has.
-                reach = max(reach, self.residuals.threshold * self.residuals.floor * abs(expected))
-                score = judged(value, expected + seen.expected, reach)
+                reach = max(seen.upper - seen.expected, self.residuals.threshold * self.residuals.floor * abs(expected))
+                lower, upper = self._around(place, expected)
+                if upper - lower < EDGE * reach:
+                    lower = upper = expected
+                lower, upper = lower + seen.expected, upper + seen.expected
+                beyond = max(lower - value, value - upper, 0.0)
+                score = Score(beyond / reach, expected + seen.expected, lower - reach, upper + reach)
         if learn:
-            self._slots[start : start + self.keep] = self._padded([*slot, value][-self.keep :])
+            start, end = place * self.keep, (place + 1) * self.keep
+            self._slots[start : end - 1] = self._slots[start + 1 : end]
+            self._slots[end - 1] = value
+            self._medians[place] = math.inf
         return score
+
+    def _expected(self, place: int) -> float:
+        """The median of earlier periods; NaN where too few are known."""
+        found = self._medians[place]
+        if found == math.inf:
+            slot = self._slots[place * self.keep : (place + 1) * self.keep]
+            known = sorted([each for each in slot if not math.isnan(each)])
+            found = self._medians[place] = median(known) if len(known) >= self.least else math.nan
+        return found
+
+    def _around(self, place: int, expected: float) -> tuple[float, float]:
+        """The least and the greatest that is expected a little sooner or later."""
+        near = [self._expected(each % self.period) for each in range(place - self.slack, place + self.slack + 1)]
+        known = [each for each in near if not math.isnan(each)]
+        return min(known, default=expected), max(known, default=expected)
 
     def dump(self) -> dict[str, Any]:
         """What it has learned, as JSON has it."""
-        slots = [self._slot(start) for start in range(0, len(self._slots), self.keep)]
-        return {"slots": slots, "residuals": self.residuals.dump()}
+        return {"slots": pack(self._slots), "residuals": self.residuals.dump()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from an earlier `dump` with the same period; another one is begun anew."""
-        slots = state.get("slots", [])
-        if len(slots) != self.period:
+        """Go on from an earlier `dump` with the same period; another one is begun anew. Raises ValueError."""
+        slots = unpack(state.get("slots", ""), 2**20)
+        if len(slots) != len(self._slots):
             return
-        self._slots = array("d")
-        for slot in slots:
-            self._slots.extend(self._padded([float(each) for each in slot if usable(each)][-self.keep :]))
-        self.residuals.load(state.get("residuals", {}))
-
-    def _slot(self, start: int) -> list[float]:
-        return [each for each in self._slots[start : start + self.keep] if usable(each)]
-
-    def _padded(self, values: list[float]) -> array[float]:
-        return array("d", values + [math.nan] * (self.keep - len(values)))
+        valid(slots, gaps=True)
+        self._slots, self._medians = slots, array(SINGLE, [math.inf]) * self.period
+        self.residuals.load(part(state, "residuals"))
 
 
 class HoltWinters:
@@ -88,13 +120,18 @@ class HoltWinters:
         resolution: least standard deviation, in the value's unit; > 0.
     """
 
+    __slots__ = (
+        "_first", "alpha", "beta", "clip", "floor", "gamma", "level", "period", "resolution", "rest", "season", "seen",
+        "threshold", "trend", "variance",
+    )  # fmt: skip
+
     def __init__(
         self,
         period: int,
         alpha: float = 0.2,
         beta: float = 0.01,
         gamma: float = 0.2,
-        threshold: float = 4.0,
+        threshold: float = 3.65,
         clip: float = 3.0,
         floor: float = 0.01,
         resolution: float = 1e-9,
@@ -102,9 +139,13 @@ class HoltWinters:
         self.period, self.alpha, self.beta, self.gamma = period, alpha, beta, gamma
         self.threshold, self.clip, self.floor, self.resolution = threshold, clip, floor, resolution
         self.level = self.trend = self.variance = 0.0
-        self.season = array("d", [0.0]) * period
-        self.seen = 0
-        self._first: list[float] = []
+        self.season = array(SINGLE, [0.0]) * period
+        self.seen = self.rest = 0
+        self._first = array(SINGLE)
+
+    def forget(self) -> None:
+        """After a gap the level may be another one; the season is not."""
+        self.trend, self.rest = 0.0, REST
 
     def observe(self, value: float | None, number: int, learn: bool = True) -> Score:
         """Judge the sample of this number by the forecast of the one before, then learn it, unless `learn` is off."""
@@ -116,9 +157,11 @@ class HoltWinters:
         place = number % self.period
         expected = self.level + self.trend + self.season[place]
         sigma = floored(math.sqrt(self.variance), expected, self.floor, self.resolution)
-        ready = self.seen >= 2 * self.period
+        ready = self.seen >= 2 * self.period and not self.rest
         score = judged(value, expected, self.threshold * sigma) if ready else unready(value)
-        if learn:
+        if learn and self.rest:
+            self.level, self.rest = self.level + 0.5 * (value - expected), self.rest - 1
+        elif learn:
             bound = self.clip * sigma if ready else math.inf
             self._learn(expected, max(-bound, min(bound, value - expected)), place)
         return score
@@ -131,9 +174,9 @@ class HoltWinters:
         self.seen += 1
         if self.seen == self.period:
             self.level = median(sorted(self._first))
-            self.season = array("d", (each - self.level for each in self.season))
+            self.season = array(SINGLE, [each - self.level for each in self.season])
             self.variance = (self.floor * self.level) ** 2
-            self._first = []
+            self._first = array(SINGLE)
 
     def _learn(self, expected: float, residual: float, place: int) -> None:
         before = self.level
@@ -148,15 +191,21 @@ class HoltWinters:
 
     def dump(self) -> dict[str, Any]:
         """What it has learned, as JSON has it."""
-        names = ("level", "trend", "variance", "seen")
-        return {**{name: getattr(self, name) for name in names}, "season": list(self.season), "first": self._first}
+        names = ("level", "trend", "variance", "seen", "rest")
+        numbers = {name: getattr(self, name) for name in names}
+        return {**numbers, "season": pack(self.season), "first": pack(self._first)}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from an earlier `dump` with the same period; another one is begun anew."""
-        season = state.get("season", [])
+        """Go on from an earlier `dump` with the same period; another one is begun anew. Raises ValueError."""
+        season = unpack(state.get("season", ""), 2**20)
         if len(season) != self.period:
             return
-        self.season = array("d", season)
-        self.level, self.trend = float(state["level"]), float(state["trend"])
-        self.variance, self.seen = float(state["variance"]), int(state["seen"])
-        self._first = [float(each) for each in state.get("first", [])]
+        first = unpack(state.get("first", ""), self.period)
+        valid([*season, *first])
+        self.level, self.trend = number(state, "level"), number(state, "trend")
+        self.variance = number(state, "variance", 0.0, 1e60)
+        self.seen = int(number(state, "seen", 0, 2 * self.period))
+        self.rest = int(number(state, "rest", 0, REST))
+        if self.seen < self.period and len(first) != self.seen:
+            raise ValueError("a season that is begun has as many samples as it has seen")
+        self.season, self._first = season, first

@@ -8,7 +8,11 @@ Source: Tan, Ting and Liu, "Fast Anomaly Detection for Streaming Data" (2011).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .packing import SMALL, number, pack, unpack
 
 
 class HalfSpaceTrees:
@@ -18,18 +22,30 @@ class HalfSpaceTrees:
         features: how many; each is to be between 0 and 1.
         trees: how many.
         depth: of each.
-        window: samples that are counted before they are the measure.
         draw: numbers from 0 to below 1 that say where it is halved, such as random.Random(1).random.
+        window: samples that are counted before they are the measure, 65535 at most.
+        like: others with as many features, trees and levels, whose halves are used again: they need more memory than
+            the counts.
     """
 
+    __slots__ = ("_latest", "_reference", "_splits", "depth", "features", "seen", "window")
+
     def __init__(
-        self, features: int, draw: Callable[[], float], trees: int = 10, depth: int = 8, window: int = 250
+        self,
+        features: int,
+        draw: Callable[[], float],
+        trees: int = 10,
+        depth: int = 8,
+        window: int = 250,
+        like: HalfSpaceTrees | None = None,
     ) -> None:
         self.features, self.depth, self.window = features, depth, window
         inner = 2**depth - 1
-        self._splits = [self._grow(draw, inner) for _each in range(trees)]
-        self._reference = [[0] * (2 * inner + 1) for _each in range(trees)]
-        self._latest = [[0] * (2 * inner + 1) for _each in range(trees)]
+        self._splits: list[list[tuple[int, float]]] = (
+            like._splits if like else [self._grow(draw, inner) for _each in range(trees)]
+        )
+        self._reference = [array(SMALL, [0]) * (2 * inner + 1) for _each in range(trees)]
+        self._latest = [array(SMALL, [0]) * (2 * inner + 1) for _each in range(trees)]
         self.seen = 0
 
     def observe(self, sample: Sequence[float], learn: bool = True) -> float | None:
@@ -49,8 +65,32 @@ class HalfSpaceTrees:
             self.seen += 1
             if self.seen % self.window == 0:
                 self._reference = self._latest
-                self._latest = [[0] * len(counts) for counts in self._reference]
+                self._latest = [array(SMALL, [0]) * len(counts) for counts in self._reference]
         return score
+
+    def dump(self) -> dict[str, Any]:
+        """What was counted, as JSON has it. It is of use only with the same `draw`."""
+        return {
+            "seen": self.seen,
+            "reference": [pack(counts) for counts in self._reference],
+            "latest": [pack(counts) for counts in self._latest],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier `dump` of trees of this size; others are begun anew. Raises ValueError."""
+        both = []
+        for name, mine in (("reference", self._reference), ("latest", self._latest)):
+            texts = state.get(name, [])
+            if not isinstance(texts, list) or len(texts) != len(mine):
+                return
+            both.append([unpack(text, len(counts), SMALL) for text, counts in zip(texts, mine)])
+            if any(len(found) != len(counts) for found, counts in zip(both[-1], mine)):
+                return
+        # More than a window's samples fit into no node, and one more than the array holds would be an error later.
+        if any(count > self.window for trees in both for counts in trees for count in counts):
+            raise ValueError("trees have counted more than there was")
+        self._reference, self._latest = both
+        self.seen = int(number(state, "seen", 0, 1e15))
 
     def _grow(self, draw: Callable[[], float], inner: int) -> list[tuple[int, float]]:
         """Feature and middle of every inner node, breadth first."""

@@ -9,7 +9,7 @@ import hashlib
 import pytest
 
 from tests.anomaly.evaluate import SEEDS, Count, speak
-from tests.anomaly.generator import CALM_DAYS, DAY, DAYS, KINDS, Event, make
+from tests.anomaly.generator import CALM_DAYS, DAY, DAYS, KINDS, PERCENT, Event, make
 
 
 def test_the_held_out_seeds_are_those_that_nothing_was_tuned_on():
@@ -25,6 +25,36 @@ def test_a_seed_is_a_series(seed):
     assert len(series.values) == DAY * DAYS
     assert all(event.start >= CALM_DAYS * DAY and event.end <= len(series.values) for event in series.events)
     assert all(late.start > early.end for early, late in zip(series.events, series.events[1:]))
+
+
+def test_a_restart_of_what_counts_is_a_small_sample_or_none_and_never_negative():
+    restarts = 0
+    for seed in range(len(KINDS) * 8):
+        series = make(seed)
+        known = [value for value in series.values if value is not None]
+        assert min(known) >= 0
+        assert series.kind not in PERCENT or max(known) <= 100
+        if series.kind == "rate":
+            apart = [number for number, value in enumerate(series.values[1:-1], 1) if alone(series.values, number)]
+            restarts += len([n for n in apart if not any(e.start <= n <= e.end for e in series.events)])
+    assert restarts > 3
+
+
+def alone(values, number):
+    """Whether a sample has lost much of what those beside it have."""
+    before, value, after = values[number - 1 : number + 2]
+    return None not in (before, value, after) and value < 0.7 * min(before, after)
+
+
+def test_work_that_is_not_begun_is_a_whole_stretch_of_it():
+    events = [
+        (make(seed), event) for seed in range(len(KINDS) * 8) for event in make(seed).events if event.kind == "missed"
+    ]
+    assert events
+    for series, event in events:
+        known = [value for value in series.values[event.start : event.end] if value is not None]
+        assert event.end - event.start > 40
+        assert max(known) < 20 < max(value for value in series.values if value is not None)
 
 
 def said(*numbers):

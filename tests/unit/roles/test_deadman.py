@@ -63,3 +63,13 @@ def test_a_pool_without_a_key_needs_none(program, tmp_path, content):
         keys.write_text(content)
     done = program("lb1", "--folder", str(tmp_path / "ledger"), "--keys", str(keys))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_prometheus_is_told_which_pools_are_there(program, tmp_path):
+    (tmp_path / "ledger" / "serving").mkdir(parents=True)
+    textfile = tmp_path / "pools.prom"
+    program("lb1", "--folder", str(tmp_path / "ledger"), "--textfile", str(textfile), "--tell", "serving,new")
+    told = [line for line in textfile.read_text().splitlines() if not line.startswith("#")]
+    assert told == ['steadfast_pool_held{pool="new"} 0.0', 'steadfast_pool_held{pool="serving"} 0.0']
+    done = program("lb1", "--folder", str(tmp_path / "ledger"), "--textfile", str(tmp_path / "absent" / "pools.prom"))
+    assert "cannot be written" in done.stderr

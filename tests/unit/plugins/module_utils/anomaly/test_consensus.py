@@ -8,7 +8,9 @@ import json
 import math
 import random
 
-from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.consensus import Series
+import pytest
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.consensus import Series, Votes
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.score import Score
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,3 +65,67 @@ def test_whatever_comes_is_judged_and_survives_a_restart(values):
 
 def test_nobody_can_judge_the_first_sample():
     assert not Series(period=PERIOD).observe(5.0, 0).ready
+
+
+def level(direction, value):
+    series, chance = Series(direction=direction), random.Random(1)
+    for number in range(60):
+        series.observe(chance.gauss(100, 2), number)
+    return [series.observe(value, number).anomalous for number in range(60, 66)][-1]
+
+
+@pytest.mark.parametrize(
+    ("direction", "value", "anomalous"),
+    [
+        ("both", 200.0, True),
+        ("both", 50.0, True),
+        ("both", 0.0, True),
+        ("up", 200.0, True),
+        ("up", 50.0, False),
+        ("up", 0.0, False),
+        ("down", 200.0, False),
+        ("down", 50.0, True),
+        ("down", 0.0, True),
+    ],
+)
+def test_what_is_off_to_the_harmless_side_is_no_finding(direction, value, anomalous):
+    assert level(direction, value) is anomalous
+
+
+def test_who_insists_on_everything_loses_its_vote_until_it_is_quiet_again():
+    votes, odd, usual = Votes(), Score(3.0, 0.0, -1.0, 1.0), Score(0.5, 0.0, -1.0, 1.0)
+    for number in range(400):
+        votes.add("robust", odd if number % 4 else usual)
+    assert not votes.trusted("robust")
+    assert votes.add("robust", odd) == 0
+    for _each in range(6000):
+        votes.add("robust", usual)
+    assert votes.trusted("robust")
+    assert [votes.add("robust", odd) for _each in range(3)] == [0, 0, 1]
+
+
+def test_the_best_of_them_needs_nobody_when_it_is_sure():
+    votes = Votes()
+    assert [votes.add("seasonal", Score(2.5, 0.0, -1.0, 1.0), best=True) for _each in range(3)] == [0, 0, 2]
+    votes = Votes()
+    assert [votes.add("seasonal", Score(1.5, 0.0, -1.0, 1.0), best=True) for _each in range(3)] == [0, 0, 1]
+
+
+def test_trust_survives_a_restart():
+    votes, again = Votes(), Votes()
+    for number in range(400):
+        votes.add("robust", Score(3.0 * (number % 2), 0.0, -1.0, 1.0))
+    again.load(json.loads(json.dumps(votes.dump())))
+    assert again.trusted("robust") is votes.trusted("robust") is False
+
+
+def test_work_that_begins_a_little_sooner_or_later_every_day_is_normal_and_its_absence_is_not():
+    day, chance, series = 288, random.Random(1), Series(period=288, resolution=1.0)
+    found = []
+    for number in range(10 * day):
+        if number % day == 0:
+            begin, end = 100 + chance.randint(-2, 2), 160 + chance.randint(-2, 2)
+        busy = begin <= number % day < end and number < 9 * day
+        found.append(series.observe((90 if busy else 3) + chance.gauss(0, 0.5), number).anomalous)
+    assert not any(found[5 * day : 9 * day + 95])
+    assert any(found[9 * day + 100 : 9 * day + 110])

@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.peers import compare
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def test_the_odd_one_is_named():
@@ -21,6 +25,13 @@ def test_what_is_alike_is_normal():
 @pytest.mark.parametrize("values", [{}, {"a": 1.0, "b": 1.0, "c": 99.0}, {"a": 1.0, "b": 1.0, "c": 99.0, "d": None}])
 def test_too_few_to_compare(values):
     assert not any(score.ready for score in compare(values).values())
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(-1e6, 1e6), min_size=4, max_size=30))
+def test_each_is_measured_by_the_others_and_not_by_itself(values):
+    for name, score in compare(values).items():
+        others = [value for other, value in values.items() if other != name]
+        assert score.expected == pytest.approx(statistics.median(others))
 
 
 def test_who_has_no_value_is_left_out():

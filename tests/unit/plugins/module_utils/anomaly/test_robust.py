@@ -19,12 +19,16 @@ def noise(count, level=100.0, spread=2.0, seed=1):
     return [chance.gauss(level, spread) for _each in range(count)]
 
 
-@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=80), st.integers(1, 20))
+@given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=80), st.integers(1, 20))
 def test_a_window_is_its_last_values(values, size):
     window = Window(size)
     for value in values:
         window.add(value)
-    assert window.dump() == values[-size:]
+    assert window.latest() == values[-size:]
+    again = Window(size)
+    again.load(window.dump())
+    assert again.latest() == values[-size:]
+    assert again.centre() == window.centre()
     assert window.centre()[0] == statistics.median(values[-size:])
     assert window.least() == min(values[-size:])
 
@@ -43,9 +47,9 @@ def test_a_constant_has_a_floor():
     detector = Robust(floor=0.01)
     for _each in range(50):
         detector.observe(100.0)
-    # 3.5 times one percent.
-    assert not detector.observe(103.4).anomalous
-    assert detector.observe(103.6).anomalous
+    # 3.2 times one percent.
+    assert not detector.observe(103.1).anomalous
+    assert detector.observe(103.3).anomalous
 
 
 def test_nothing_is_learned_while_it_is_told_not_to():

@@ -71,7 +71,7 @@ def run(step: Step, turn: Turn, show: bool) -> Outcome:
             # An interrupt comes through here too.
             end_group(process.pid)
             process.wait()
-            turn.runs(None)
+            turn.ended(process.pid)
     passed, failed = count_cases(log.read_text(encoding="utf-8", errors="replace"), returncode == 0)
     return Outcome(step, returncode, time.monotonic() - started, passed, failed, log)
 

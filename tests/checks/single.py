@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,15 +21,34 @@ TELL_EVERY_S = 60
 
 
 class Turn:
-    """The right to run steps, held through a file that also names the process group of the step that runs."""
+    """The right to run steps, held through a file that also names the process groups of the steps that run."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._groups: set[int] = set()
+        self._lock = threading.Lock()
 
-    def runs(self, leader: int | None) -> None:
-        """Remember which process group runs now, for whoever comes after us if we are killed."""
+    def runs(self, group: int) -> None:
+        """Remember that this process group runs now, for whoever comes after us if we are killed."""
+        with self._lock:
+            self._groups.add(group)
+            self._write()
+
+    def ended(self, group: int) -> None:
+        """It runs no more."""
+        with self._lock:
+            self._groups.discard(group)
+            self._write()
+
+    def end(self) -> None:
+        """End all that runs."""
+        for group in sorted(self._groups):
+            end_group(group)
+
+    def _write(self) -> None:
+        text = " ".join(map(str, sorted(self._groups)))
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{leader or ''}".encode(), 0)
+        os.pwrite(self._descriptor, text.encode(), 0)
 
 
 @contextlib.contextmanager
@@ -38,10 +58,10 @@ def turn() -> Iterator[Turn]:
     descriptor = os.open(CACHE / "checks.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _wait_for_turn(descriptor)
-        left = os.pread(descriptor, 32, 0).decode().strip()
-        if left.isdigit() and _is_ours(int(left)):
-            print(f"Ending what a killed run left: process group {left}", flush=True)
-            end_group(int(left))
+        for left in os.pread(descriptor, 256, 0).decode().split():
+            if left.isdigit() and _is_ours(int(left)):
+                print(f"Ending what a killed run left: process group {left}", flush=True)
+                end_group(int(left))
         yield Turn(descriptor)
     finally:
         os.close(descriptor)

@@ -37,6 +37,11 @@ class Step:
     # Too long for every run: only when its area is asked for.
     apart: bool = False
 
+    @property
+    def lab(self) -> bool:
+        """Whether it needs the lab, of which there is one. Other steps can run side by side."""
+        return bool(self.env)
+
 
 def _python(module: str, *argv: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *argv)
@@ -93,7 +98,7 @@ STEPS = (
             {**ON_LAB, "STEADFAST_CHAOS": "whole"},
             apart=True,
         )
-        for story in ("chaos_rollout", "failover")
+        for story in ("chaos_rollout", "failover", "monitoring")
     ),
 )
 AREAS = tuple(dict.fromkeys(step.area for step in STEPS))

@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.checks import runner, single
+from tests.checks import __main__, runner, single
 from tests.checks.package import problems
-from tests.checks.steps import Step
+from tests.checks.steps import MARK, Step
 
 
 @pytest.mark.parametrize(
@@ -31,27 +34,76 @@ def test_count_cases(output: str, ok: bool, counted: tuple[int, int]) -> None:
     assert runner.count_cases(output, ok) == counted
 
 
-class NoTurn(single.Turn):
-    """Remembers what it was told instead of writing it down."""
-
-    def __init__(self) -> None:
-        self.told: list[int | None] = []
-
-    def runs(self, leader: int | None) -> None:
-        self.told.append(leader)
-
-
-def test_a_step_past_its_limit_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[single.Turn]:
+    """A turn of this test's own, and its logs."""
+    monkeypatch.setattr(single, "CACHE", tmp_path)
     monkeypatch.setattr(runner, "LOGS", tmp_path)
-    step = Step("area", "hangs", ("sh", "-c", "echo begun; sleep 60 & sleep 60"), limit=1)
-    turn = NoTurn()
+    monkeypatch.setattr(__main__, "ROOT", tmp_path)
+    with single.turn() as ours:
+        yield ours
+
+
+def gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_step_past_its_limit_is_ended_with_its_children(turn: single.Turn, tmp_path: Path) -> None:
+    step = Step("area", "hangs", ("sh", "-c", "echo $$; sleep 60 & sleep 60"), limit=1)
     outcome = runner.run(step, turn, show=False)
     assert (outcome.returncode, outcome.ok, outcome.failed) == (runner.TIMED_OUT, False, 1)
-    assert "begun" in outcome.log.read_text()
-    leader = turn.told[0]
-    assert leader is not None
-    with pytest.raises(ProcessLookupError):
-        os.killpg(leader, 0)
+    assert gone(int(outcome.log.read_text()))
+    assert (tmp_path / "checks.lock").read_text() == ""
+
+
+def test_steps_without_a_lab_run_side_by_side_and_are_told_in_order(turn: single.Turn, tmp_path: Path) -> None:
+    # Each waits for the other: one after another they would never end.
+    meet = "touch {0}; while [ ! -e {1} ]; do sleep 0.05; done; exit {2}"
+    places = (tmp_path / "one", tmp_path / "two")
+    steps = [
+        Step("area", "first", ("sh", "-c", meet.format(*places, 0)), limit=30),
+        Step("area", "second", ("sh", "-c", meet.format(*reversed(places), 3)), limit=30),
+        Step("area", "third", ("true",)),
+    ]
+    outcomes = list(__main__._side_by_side(steps, turn))
+    assert [(outcome.step.name, outcome.returncode) for outcome in outcomes] == [
+        ("first", 0),
+        ("second", 3),
+        ("third", 0),
+    ]
+
+
+def test_an_interrupt_ends_both(turn: single.Turn, tmp_path: Path) -> None:
+    sleeps = [Step("area", name, ("sleep", "60"), limit=70) for name in ("first", "second", "third")]
+    # The first result is never told: the reader is interrupted while it waits.
+    reader = threading.main_thread().ident
+    assert reader is not None
+    threading.Timer(1.0, signal.pthread_kill, (reader, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(__main__._side_by_side(sleeps, turn))
+    assert (tmp_path / "checks.lock").read_text() == ""
+    assert not (tmp_path / "area-third.log").exists()
+
+
+def test_who_comes_after_a_killed_run_ends_all_that_it_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single, "CACHE", tmp_path)
+    left = [
+        subprocess.Popen(["sleep", "60"], start_new_session=True, env={**os.environ, **mark})
+        for mark in ({MARK: "one"}, {MARK: "two"}, {})
+    ]
+    (tmp_path / "checks.lock").write_text(" ".join(str(process.pid) for process in left))
+    try:
+        with single.turn():
+            pass
+        assert [process.poll() is None and not gone(process.pid) for process in left] == [False, False, True]
+    finally:
+        for process in left:
+            process.kill()
+            process.wait()
 
 
 def test_end_group_ends_who_will_not_listen() -> None:

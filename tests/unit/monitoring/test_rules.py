@@ -57,6 +57,18 @@ for content in TESTS.values():
             TRIED[alert][kind.split(",")[0]].append(check)
 
 
+def test_dcgm_is_to_tell_what_is_read() -> None:
+    told = {
+        line.split(",")[0]
+        for line in (ROOT / "roles/monitoring_agent/files/dcgm-counters.csv").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    }
+    folder = ROOT / "roles" / "monitoring"
+    texts = [path.read_text(encoding="utf-8") for path in folder.rglob("*.yml")]
+    read = {name for text in texts for name in re.findall(r"\bDCGM_[A-Z_]+[A-Z]\b", re.sub("#.*", "", text))}
+    assert told == read
+
+
 def test_an_xid_asks_for_what_the_probe_says() -> None:
     """One thing, and 45, which is the noise of cleaning up after another error, for nothing."""
     patterns = [

@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import Unreadable
 
+# What role load_balancer writes behind a line that must differ: a balancer's name, or an address of its own.
+OWN = "  # of this balancer alone"
 STATES = ("MASTER", "BACKUP", "FAULT", "STOP")
 
 
@@ -37,6 +39,6 @@ def remembered(text: str) -> dict[str, Any]:
 
 
 def fingerprint(config: str) -> str:
-    """What two balancers' configurations have in common, as sha256: all but each one's own name among its peers."""
-    lines = [line for line in config.splitlines() if line.split()[:1] != ["localpeer"]]
+    """What two balancers' configurations have in common, as sha256: all but the lines that say they are one's own."""
+    lines = [line for line in config.splitlines() if not line.endswith(OWN)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

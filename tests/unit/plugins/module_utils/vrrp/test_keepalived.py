@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import Unreadable
-from ansible_collections.steadfast.ai_platform.plugins.module_utils.vrrp.keepalived import fingerprint, remembered
+from ansible_collections.steadfast.ai_platform.plugins.module_utils.vrrp.keepalived import OWN, fingerprint, remembered
+
+ROLES = Path(__file__).resolve().parents[5] / "roles"
 
 STATE = {
     "state": "MASTER",
@@ -35,5 +38,14 @@ def test_not_remembered(text):
 
 
 def test_the_pair_differs_by_its_own_names_only():
-    lb1, lb2 = "global\n    localpeer lb1\n    maxconn 8\n", "global\n    localpeer lb2\n    maxconn 8\n"
+    lines = "global\n    localpeer {0}  # of this balancer alone\n    maxconn 8\n"
+    lb1, lb2 = lines.format("lb1"), lines.format("lb2")
     assert fingerprint(lb1) == fingerprint(lb2) != fingerprint(lb2.replace("8", "9"))
+    assert fingerprint(lb1.replace("  # of this balancer alone", "")) != fingerprint(lb2)
+
+
+def test_what_may_differ_is_what_the_role_says():
+    template = (ROLES / "load_balancer/templates/haproxy.cfg.j2").read_text(encoding="utf-8")
+    template += (ROLES / "load_balancer/templates/haproxy_own.cfg.j2").read_text(encoding="utf-8")
+    marked = [line.split()[0] for line in template.splitlines() if line.endswith(OWN)]
+    assert marked == ["localpeer", "bind"]

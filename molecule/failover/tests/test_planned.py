@@ -52,7 +52,7 @@ def test_a_rehearsal_leaves_it_where_it_was(pair: Pair, note) -> None:
     note(moves=moves)
     assert len(moves) == 2 * ROUNDS
     for _source, _target, gap, _requests, _unanswered, unconnected, _problems in moves:
-        assert int(unconnected) == 0, moves
+        assert int(unconnected) == 0, "\n".join(map(" ".join, moves))
         # Nobody had to send a packet again; what it is on a quiet machine is in docs/reliability.md.
         assert float(gap) < 1, moves
     assert pair.holder() is holder

@@ -56,7 +56,10 @@ def ask(url: tuple[str, str, int, str], timeout: float) -> str | None:
     try:
         connection.connect()
     except OSError as error:
-        return "{0}{1}: {2}".format(UNCONNECTED, type(error).__name__, error)
+        # A reset before there is a connection is a refusal (Linux, tcp_reset): this one was there, and gone again before
+        # this process had its turn.
+        lost = isinstance(error, ConnectionResetError)
+        return "{0}{1}: {2}".format("" if lost else UNCONNECTED, type(error).__name__, error)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import threading
 
@@ -39,6 +40,25 @@ def test_nobody_answers():
     assert not Asked(1.0, problem).connected
     assert Asked(1.0, "HTTP 503").connected
     assert Asked(1.0).connected
+
+
+@pytest.mark.parametrize(
+    ("error", "connected"),
+    [
+        (ConnectionResetError(104, "reset"), True),
+        (ConnectionRefusedError(111, "refused"), False),
+        (TimeoutError(), False),
+    ],
+)
+def test_a_connection_that_was_there_and_is_gone(port, monkeypatch, error, connected):
+    def connect(_self):
+        raise error
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
+    problem = ask(("http", "127.0.0.1", port, "/health"), 5)
+    assert problem is not None
+    assert type(error).__name__ in problem
+    assert Asked(1.0, problem).connected is connected
 
 
 def test_the_number_follows_from_rate_and_seconds():

@@ -56,7 +56,7 @@ def ask(url: tuple[str, str, int, str], timeout: float) -> str | None:
     try:
         connection.connect()
     except OSError as error:
-        # A reset before there is a connection is a refusal (Linux, tcp_reset): this one was there, and gone again before
+        # A reset before there is a connection is a refusal (Linux, tcp_reset): this one was there, and gone before
         # this process had its turn.
         lost = isinstance(error, ConnectionResetError)
         return "{0}{1}: {2}".format("" if lost else UNCONNECTED, type(error).__name__, error)

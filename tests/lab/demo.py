@@ -23,7 +23,7 @@ from typing import Any
 from docker.errors import DockerException
 
 from . import demo_report
-from .containers import Lab
+from .containers import QUICK, Lab
 from .demo_report import LOSE, REFUSE, ROLL
 from .load import LoadError, LoadRun
 from .load_loop import Plan
@@ -61,7 +61,7 @@ class Demo:
         self.timed("lab up", self.build)
         used = self.releases(check=False)
         self.refuse_another_model(list(used))
-        self.timed("site.yml", lambda: self.playbook("playbooks/site.yml"))
+        self.timed("site.yml", lambda: self.playbook("playbooks/site.yml", quick=True))
         if used:
             # Whatever an earlier demo left, and wherever it was interrupted.
             self.timed("back to r1", self.go_back)
@@ -103,12 +103,14 @@ class Demo:
         act()
         self.report["seconds"][step] = round(time.monotonic() - began, 1)
 
-    def playbook(self, *arguments: str, fails: bool = False) -> tuple[int, str]:
+    def playbook(self, *arguments: str, fails: bool = False, quick: bool = False) -> tuple[int, str]:
         """Run a playbook before the reader's eyes; return its exit status and last line.
 
         Raises LabError for a status other than 0, unless `fails` says that it may.
         """
-        environment = {**self.lab.environment, **({"ANSIBLE_FORCE_COLOR": "1"} if wants_colour() else {})}
+        environment = {**self.lab.environment, **(QUICK if quick else {})}
+        if wants_colour():
+            environment["ANSIBLE_FORCE_COLOR"] = "1"
         last = ""
         with subprocess.Popen(
             ["ansible-playbook", "-i", str(INVENTORY), *arguments],

@@ -209,6 +209,10 @@ class Demo:
         """Hosts of a group."""
         return [host.name for host in self.lab.hosts.values() if group in host.groups]
 
+    def sites(self) -> list[str]:
+        """The status site, on each of the monitoring servers."""
+        return [f"http://{host.address}:8090" for host in self.lab.hosts.values() if "monitors" in host.groups]
+
     def releases(self, check: bool = True) -> dict[str, str]:
         """The active release of every node; without `check`, of those that have one."""
         found = {
@@ -276,5 +280,8 @@ def run() -> int:
         (OUT / "report.json").write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
     print(f"\n{demo_report.screen(demo.report, problems, wants_colour())}\n")
     print(f"Everything measured is in {(OUT / 'report.json').relative_to(ROOT)}.")
-    print("The lab still runs. Look at it: make lab-status. Remove it: make lab-down.", flush=True)
+    print(
+        f"The lab still runs. Look at it: {' or '.join(demo.sites())}, make lab-status. Remove it: make lab-down.",
+        flush=True,
+    )
     return 1 if problems else 0

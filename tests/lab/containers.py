@@ -207,13 +207,13 @@ class Lab:
         self._container(host).remove(force=True, v=True)
         self._ensure(wanted, images.ensure(self.client, images.node_recipe(wanted.distro)))
 
-    def playbook(self, *arguments: str, quick: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
+    def playbook(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False.
 
-        A playbook of the collection's runs as for users unless it is to be `quick`: as Molecule runs a scenario's own.
+        A playbook of the collection's runs as for users, a scenario's own as Molecule runs it.
         """
         options = {"capture_output": True, **options}
-        quick = quick or not arguments[0].startswith("playbooks/")
+        quick = not arguments[0].startswith("playbooks/")
         return subprocess.run(
             ["ansible-playbook", "-i", str(INVENTORY), *arguments],
             cwd=ROOT,

@@ -275,9 +275,7 @@ def test_every_server_is_replaced_while_clients_work(lab: Lab) -> None:
     with working(lab, "gpu1", f"{STORE}/replace"):
         for name in STORES:
             lab.renew(name)
-            # The last as users do it.
-            quick = name != STORES[-1]
-            done = lab.playbook("playbooks/replace_storage_node.yml", "-e", f"server={name}", quick=quick)
+            done = lab.playbook("playbooks/replace_storage_node.yml", "-e", f"server={name}")
             assert done.returncode == 0, done.stdout[-3000:]
             # Whole for the cluster, and in truth.
             expected = digest(lab, "gpu2", f"{STORE}/tiny/r1/tiny-r1.gguf")

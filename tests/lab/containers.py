@@ -207,13 +207,14 @@ class Lab:
         self._container(host).remove(force=True, v=True)
         self._ensure(wanted, images.ensure(self.client, images.node_recipe(wanted.distro)))
 
-    def playbook(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def playbook(self, *arguments: str, quick: bool | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False.
 
-        A playbook of the collection's runs as for users, a scenario's own as Molecule runs it.
+        A playbook of the collection's runs as for users, a scenario's own as Molecule runs it, where `quick` says nothing.
         """
         options = {"capture_output": True, **options}
-        quick = not arguments[0].startswith("playbooks/")
+        if quick is None:
+            quick = not arguments[0].startswith("playbooks/")
         return subprocess.run(
             ["ansible-playbook", "-i", str(INVENTORY), *arguments],
             cwd=ROOT,

@@ -210,7 +210,7 @@ class Lab:
     def playbook(self, *arguments: str, quick: bool | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False.
 
-        A playbook of the collection's runs as for users, a scenario's own as Molecule runs it, where `quick` says nothing.
+        Unless `quick` says, a playbook of the collection runs as for users, and a scenario's own as Molecule runs it.
         """
         options = {"capture_output": True, **options}
         if quick is None:

@@ -91,8 +91,10 @@ def test_an_interrupt_ends_both(turn: single.Turn, tmp_path: Path) -> None:
 
 def test_who_comes_after_a_killed_run_ends_all_that_it_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single, "CACHE", tmp_path)
+    # This test may itself be part of a step, and carry its mark.
+    unmarked = {name: value for name, value in os.environ.items() if name != MARK}
     left = [
-        subprocess.Popen(["sleep", "60"], start_new_session=True, env={**os.environ, **mark})
+        subprocess.Popen(["sleep", "60"], start_new_session=True, env={**unmarked, **mark})
         for mark in ({MARK: "one"}, {MARK: "two"}, {})
     ]
     (tmp_path / "checks.lock").write_text(" ".join(str(process.pid) for process in left))

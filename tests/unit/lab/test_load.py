@@ -107,8 +107,9 @@ def test_send_times_do_not_depend_on_the_answers() -> None:
     result, fake = run(hang, replace(PLAN, streams=0))
     check_counts(result, fake)
     assert result["requests"]["by_fate"] == {"timeout": 100}
-    assert result["seconds"] == pytest.approx(0.5, abs=0.2)
-    assert result["longest_gap_s"] == pytest.approx(0.5, abs=0.2)
+    # One after another they would wait for fifty seconds; a busy machine may take its time for the half second.
+    assert 0.49 <= result["seconds"] < 100 * PLAN.timeout / 4
+    assert 0.49 <= result["longest_gap_s"] < 100 * PLAN.timeout / 4
 
 
 def test_a_late_client_says_so() -> None:

@@ -207,14 +207,13 @@ class Lab:
         self._container(host).remove(force=True, v=True)
         self._ensure(wanted, images.ensure(self.client, images.node_recipe(wanted.distro)))
 
-    def playbook(self, *arguments: str, quick: bool | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    def playbook(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run ansible-playbook on this lab; its output is returned, or shown with capture_output=False.
 
-        Unless `quick` says, a playbook of the collection runs as for users, and a scenario's own as Molecule runs it.
+        A playbook of the collection runs as for users, a scenario's own as Molecule runs it.
         """
         options = {"capture_output": True, **options}
-        if quick is None:
-            quick = not arguments[0].startswith("playbooks/")
+        quick = not arguments[0].startswith("playbooks/")
         return subprocess.run(
             ["ansible-playbook", "-i", str(INVENTORY), *arguments],
             cwd=ROOT,

@@ -23,11 +23,6 @@ def converge(pair: Pair, *arguments: str, **variables: Any) -> subprocess.Comple
     return pair.lab.playbook(CONVERGE, "-e", json.dumps(variables), *arguments)
 
 
-def converge_as_users(pair: Pair, **variables: Any) -> subprocess.CompletedProcess[str]:
-    """The same, where it matters what Ansible shows: Mitogen leaves out what a validation said."""
-    return pair.lab.playbook(CONVERGE, "-e", json.dumps(variables), quick=False)
-
-
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     """The lab that Molecule made."""

@@ -10,7 +10,7 @@ import time
 
 from tests.lab.pair import Balancer, Pair, complete, eventually, on, stream
 
-from .conftest import converge, converge_as_users
+from .conftest import converge
 
 DRAIN = 8
 STATE = "/var/lib/haproxy/server-state"
@@ -145,7 +145,7 @@ def test_a_moved_port_is_taken_over(balancer: Balancer, pair: Pair) -> None:
 
 def test_a_bad_configuration_never_replaces_a_good_one(pair: Pair) -> None:
     before = {balancer.name: balancer.run("cat", "/etc/haproxy/haproxy.cfg").stdout for balancer in pair.balancers}
-    done = converge_as_users(pair, load_balancer_balance="no-such-algorithm")
+    done = converge(pair, load_balancer_balance="no-such-algorithm")
     assert done.returncode != 0
     assert "failed to validate" in done.stdout
     assert "balance only supports" in done.stdout
@@ -156,7 +156,7 @@ def test_a_bad_configuration_never_replaces_a_good_one(pair: Pair) -> None:
 
 def test_a_bad_certificate_never_replaces_a_good_one(pair: Pair) -> None:
     spoiled = "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n"
-    done = converge_as_users(pair, load_balancer_tls_certificate=spoiled)
+    done = converge(pair, load_balancer_tls_certificate=spoiled)
     assert done.returncode != 0
     assert "unable to load" in done.stdout
     for balancer in pair.balancers:

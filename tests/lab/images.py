@@ -30,13 +30,16 @@ ARCHIVE = (
     "prometheus prometheus-alertmanager prometheus-blackbox-exporter prometheus-node-exporter "
     "rsyslog rsyslog-relp rsyslog-kafka rsyslog-elasticsearch"
 )
+# What they will ask for with --check alone: apt must know of it.
+KNOWN = "nfs-common ceph-common"
 LIBRARIES = "lib|python3-|perl-modules|fonts-"
 DPKG = ("force-unsafe-io", "path-exclude=/usr/share/doc/*", "path-exclude=/usr/share/man/*")
 # apt reads all that it knows of before it installs anything: a hundred times as much as the lab can ask for.
-FORGET = r"""cd "$1" && names=$(mktemp) &&
-{ chroot . dpkg-query --show --showformat '${Package}\n'; ls var/cache/apt/archives | sed 's/_.*//'; } > "$names" &&
+FORGET = rf"""cd "$1" && names=$(mktemp) &&
+{{ chroot . apt-get install --no-install-recommends --simulate {KNOWN} | awk '/^Inst/ {{print $2}}'
+chroot . dpkg-query --show --showformat '${{Package}}\n'; ls var/cache/apt/archives | sed 's/_.*//'; }} > "$names" &&
 for list in var/lib/apt/lists/*_Packages; do
-  awk 'FNR == NR { wanted[$1]; next } $2 in wanted' "$names" RS= ORS='\n\n' "$list" > "$list.short" &&
+  awk 'FNR == NR {{ wanted[$1]; next }} $2 in wanted' "$names" RS= ORS='\n\n' "$list" > "$list.short" &&
   mv "$list.short" "$list" || exit 1
 done"""
 BUILDER = "build-essential,cmake,ninja-build"

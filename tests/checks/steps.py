@@ -98,7 +98,7 @@ STEPS = (
             {**ON_LAB, "STEADFAST_CHAOS": "whole"},
             apart=True,
         )
-        for story in ("chaos_rollout", "failover", "monitoring")
+        for story in ("chaos_rollout", "failover", "model_store", "monitoring")
     ),
 )
 AREAS = tuple(dict.fromkeys(step.area for step in STEPS))

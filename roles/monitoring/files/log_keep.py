@@ -4,7 +4,7 @@
 
 Files are FOLDER/HOST/YYYY-MM-DD.log. Whole days go, the oldest first, never the present one. rsyslog acknowledges a
 line that it cannot write, so it must never meet a full disk: before there is one, the log server is stopped, and
-started when there is room again. Whoever sends keeps the lines meanwhile. Standard library only.
+started when there is room again. Whoever sends keeps the lines meanwhile. Standard library, and what lies beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
+
+from log_canary_reader import replace
 
 NAME = re.compile(r"(\d{4})-(\d{2})-(\d{2})\.log")
 
@@ -108,11 +109,7 @@ def main(argv: list[str]) -> int:
         "# TYPE steadfast_log_server_limit_bytes gauge",
         "steadfast_log_server_limit_bytes {0}".format(options.disk * 2**20),
     ]
-    handle, temporary = tempfile.mkstemp(dir=options.metrics, prefix=".log.")
-    with os.fdopen(handle, "w") as stream:
-        stream.write("\n".join(lines) + "\n")
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, os.path.join(options.metrics, "steadfast_log_server.prom"))
+    replace(os.path.join(options.metrics, "steadfast_log_server.prom"), "\n".join(lines) + "\n")
     return 0
 
 

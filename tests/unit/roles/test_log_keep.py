@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -93,3 +94,17 @@ def test_only_what_is_a_log_of_a_host_is_touched(program: ModuleType, tmp_path: 
     assert not (logs / "gone").exists()
     assert outside.read_text() == "stays"
     assert "steadfast_log_server_bytes 10\n" in text
+
+
+def test_a_full_disk_is_left_nothing(program: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs, metrics = tmp_path / "logs", tmp_path / "metrics"
+    logs.mkdir()
+    metrics.mkdir()
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        keep(program, logs, metrics)
+    assert list(metrics.iterdir()) == []

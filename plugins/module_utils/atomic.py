@@ -6,27 +6,36 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
+from typing import IO
 
 
 def replace(path: str, text: str, mode: int = 0o640) -> None:
-    """Write a file down to the disk and put it in the place of `path`. Raises OSError; then `path` is as before.
+    """Write a file down to the disk and put it in the place of `path`. Raises OSError; then `path` is as before."""
+    with fresh(path, mode) as stream:
+        stream.write(text.encode("utf-8"))
 
-    One writer at a time: the temporary file is named after this process.
+
+@contextlib.contextmanager
+def fresh(path: str, mode: int = 0o640) -> Iterator[IO[bytes]]:
+    """What is written takes the place of `path` when the block ends. Whatever is raised, `path` is as before.
+
+    Raises OSError. One writer at a time: the temporary file is named after this process.
     """
     folder = os.path.dirname(path)
     temporary = os.path.join(folder, ".{0}.{1}".format(os.path.basename(path), os.getpid()))
     try:
-        with open(temporary, "w", encoding="utf-8") as stream:
+        with open(temporary, "wb") as stream:
             os.fchmod(stream.fileno(), mode)
-            stream.write(text)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    sync(folder)
+    sync(folder or ".")
 
 
 def sync(folder: str) -> None:

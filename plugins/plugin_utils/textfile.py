@@ -12,6 +12,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from ..module_utils.exposition import escaped
+
 # name: (type, help). The order is that of the file.
 METRICS = {
     "steadfast_rollout_last_run_timestamp_seconds": ("gauge", "When the pool's last rollout was last heard of."),
@@ -81,13 +83,9 @@ def render(samples):
         if own:
             lines += ["# HELP {0} {1}".format(name, about), "# TYPE {0} {1}".format(name, kind)]
         for each in own:
-            labels = ",".join('{0}="{1}"'.format(key, _escaped(value)) for key, value in each.labels)
+            labels = ",".join('{0}="{1}"'.format(key, escaped(value)) for key, value in each.labels)
             lines.append("{0}{{{1}}} {2:.10g}".format(name, labels, each.value))
     return "\n".join(lines) + "\n"
-
-
-def _escaped(value):
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def _plain(value):

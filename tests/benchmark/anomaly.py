@@ -30,14 +30,14 @@ from typing import Any
 from urllib.parse import parse_qs
 from urllib.request import urlopen
 
-import yaml
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly import registry, state
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.answers import Sample
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.settings import Settings, read
 
 from tests.benchmark.table import table
+from tests.unit.roles.program import install
 
-ROOT = Path(__file__).resolve().parents[2]
+PARTS = "anomaly.yml:__monitoring_anomaly_python_files"
 SERIES, ROUNDS, INTERVAL, SCRAPES = (
     int(os.environ.get(name, value))
     for name, value in (("SERIES", 10000), ("ROUNDS", 10), ("INTERVAL", 10), ("SCRAPES", 8))
@@ -168,18 +168,6 @@ def learned(settings: Settings, query: Any, kind: str, now: float) -> Iterator[A
     yield from (known.model.dump() for known in mine.series[query.name].values())
 
 
-def install(folder: Path) -> Path:
-    """The program, as the role installs it."""
-    role = ROOT / "roles" / "monitoring"
-    for name in yaml.safe_load((role / "vars" / "anomaly.yml").read_text())["__monitoring_anomaly_python_files"]:
-        target = folder / "steadfast_platform" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text((ROOT / "plugins" / "module_utils" / name).read_text())
-    program = folder / "anomaly.py"
-    program.write_text((role / "files" / "anomaly.py").read_text())
-    return program
-
-
 def spent(pid: int) -> float:
     """Seconds of processor time that a process has used."""
     numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -261,7 +249,7 @@ def main() -> int:
         listening = server(answers)
         settings = configure(folder, listening.server_address[1], answers)
         state.save(settings.state_file, {"saved": time.time()}, trained(settings, answers))
-        found = measure(folder, install(folder))
+        found = measure(folder, install("monitoring/files/anomaly.py", PARTS, folder))
         listening.shutdown()
         share = (found["round_cpu_s"] + found["save_cpu_s"] * MINUTE / settings.save_every) / MINUTE
     print(table([{**found, "core_percent": round(100 * share, 2)}]))

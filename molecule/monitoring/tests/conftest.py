@@ -95,9 +95,10 @@ class Trial:
     def __init__(self, monitor: Monitor, files: list[str]) -> None:
         self.monitor, self.files = monitor, files
         # Rules and tests lie on the host as they do in the tree, since the tests name the rules' place.
+        container = monitor.lab.hosts[monitor.name].container
         for part in self.PARTS:
             monitor.run("mkdir", "--parents", f"{self.FOLDER}/{part}")
-            copied = f"{monitor.lab.hosts[monitor.name].container}:{self.FOLDER}/{part}"
+            copied = f"{container}:{self.FOLDER}/{part}"
             subprocess.run(["docker", "cp", f"{ROOT / part}/.", copied], check=True, capture_output=True)
         monitor.run("systemctl", "stop", "rules", check=False)
         script = f"cd {self.FOLDER}/tests/rules && promtool test rules {' '.join(files)} > {self.FOLDER}/said 2>&1"

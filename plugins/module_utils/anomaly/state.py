@@ -7,7 +7,6 @@ It is replaced at once or not at all. What cannot be trusted is put aside, and l
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +14,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from ..atomic import sync
+from ..atomic import fresh
 from ..errors import Unreadable
 
 FORMAT, VERSION = "steadfast-anomaly-state", 1
@@ -25,25 +24,14 @@ LONGEST_LINE, LARGEST_FILE = 1024 * 1024, 4 * 1024**3
 
 def save(path: str, header: dict[str, Any], records: Iterable[Any]) -> None:
     """Write records, one at a time: all of them together would need as much memory again. Raises OSError."""
-    temporary = os.path.join(os.path.dirname(path), ".{0}.{1}".format(os.path.basename(path), os.getpid()))
     digest, count = hashlib.sha256(), 0
-    try:
-        with open(temporary, "wb") as stream:
-            os.fchmod(stream.fileno(), 0o640)
-            for record in _all({"format": FORMAT, "version": VERSION, **header}, records):
-                line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
-                digest.update(line)
-                count += 1
-                stream.write(line)
-            stream.write(json.dumps({"lines": count, "sha256": digest.hexdigest()}).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    sync(os.path.dirname(path) or ".")
+    with fresh(path) as stream:
+        for record in _all({"format": FORMAT, "version": VERSION, **header}, records):
+            line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+            digest.update(line)
+            count += 1
+            stream.write(line)
+        stream.write(json.dumps({"lines": count, "sha256": digest.hexdigest()}).encode() + b"\n")
 
 
 def load(path: str) -> Iterator[Any]:

@@ -17,22 +17,17 @@ import yaml
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.settings import read
 
 from tests.unit.plugins.module_utils.anomaly.hostile import hostile, says, vector
+from tests.unit.roles.program import ROLES, ROOT, install
 
-ROOT = Path(__file__).resolve().parents[3]
-ROLE = ROOT / "roles" / "monitoring"
+ROLE = ROLES / "monitoring"
 VARS = yaml.safe_load((ROLE / "vars" / "anomaly.yml").read_text())
+PARTS = "anomaly.yml:__monitoring_anomaly_python_files"
 GOOD = vector(({"instance": "a"}, "5"))
 
 
 @pytest.fixture
 def command(tmp_path):
-    """Only the files that the role copies: one that it forgets is missed here."""
-    for name in VARS["__monitoring_anomaly_python_files"]:
-        target = tmp_path / "steadfast_platform" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text((ROOT / "plugins" / "module_utils" / name).read_text())
-    (tmp_path / "anomaly").write_text((ROLE / "files" / "anomaly.py").read_text())
-    return [sys.executable, str(tmp_path / "anomaly")]
+    return [sys.executable, str(install("monitoring/files/anomaly.py", PARTS, tmp_path))]
 
 
 @pytest.fixture

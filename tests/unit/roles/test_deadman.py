@@ -6,26 +6,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
-ROLE = ROOT / "roles" / "load_balancer"
+from tests.unit.roles.program import install
 
 
 @pytest.fixture
 def program(tmp_path):
-    """Only the files that the role copies: one that it forgets is missed here."""
-    for name in yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__load_balancer_python_files"]:
-        target = tmp_path / "steadfast_platform" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text((ROOT / "plugins" / "module_utils" / name).read_text())
-    (tmp_path / "deadman.py").write_text((ROLE / "files" / "deadman.py").read_text())
+    installed = install("load_balancer/files/deadman.py", "main.yml:__load_balancer_python_files", tmp_path)
 
     def run(*arguments):
-        argv = [sys.executable, str(tmp_path / "deadman.py"), *arguments]
+        argv = [sys.executable, str(installed), *arguments]
         return subprocess.run(argv, capture_output=True, text=True, check=False)
 
     return run

@@ -7,22 +7,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import yaml
-
-ROOT = Path(__file__).resolve().parents[3]
-ROLE = ROOT / "roles" / "model_store"
+from tests.unit.roles.program import install
 
 
 def test_a_daemon_that_is_not_there_is_told(tmp_path):
-    """Only the files that the role copies: one that it forgets is missed here."""
-    for name in yaml.safe_load((ROLE / "vars" / "main.yml").read_text())["__model_store_python_files"]:
-        target = tmp_path / "steadfast_platform" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text((ROOT / "plugins" / "module_utils" / name).read_text())
-    program = tmp_path / "store_metrics.py"
-    program.write_text((ROLE / "files" / "store_metrics.py").read_text())
+    program = install("model_store/files/store_metrics.py", "main.yml:__model_store_python_files", tmp_path)
     textfile = tmp_path / "store.prom"
     argv = [sys.executable, str(program), "store", str(textfile)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "PATH": str(tmp_path)})

@@ -20,6 +20,8 @@ MAX_GPUS = 64
 UUID = re.compile(r"GPU-[0-9a-fA-F-]{8,64}")
 VERSION = re.compile(r"\d{2,4}(?:\.\d{1,4}){1,3}", re.ASCII)
 WORDS = re.compile(r"[ -~]{1,128}")
+# A number is no name: readings that a library leaves blank are numbers.
+NAME = re.compile(r"(?=.*[A-Za-z])[ -~]{1,128}")
 REPAIRS = {"channel": "ecc_errors/channel_repair_pending", "tpc": "ecc_errors/tpc_repair_pending"}
 THROTTLES = ("hw_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown", "sw_thermal_slowdown")
 # Two names of the same section: until driver 535, and since.
@@ -73,7 +75,7 @@ def _identity(reader: Reader, node: Node) -> dict[str, Any]:
     return {
         "uuid": reader.matching("uuid", UUID, "uuid"),
         "serial": reader.matching("serial", WORDS, "serial"),
-        "name": reader.matching("name", WORDS, "product_name"),
+        "name": reader.matching("name", NAME, "product_name"),
         "vbios": reader.matching("vbios", WORDS, "vbios_version"),
         "minor": reader.count("minor", "minor_number"),
         "bus": bus,

@@ -21,8 +21,9 @@ ON_LAB = {
     "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / "build" / "molecule"),
 }
 
-# Scenarios that begin with the same platform. The first makes it, the others find it.
-WHOLE = ("rolling_deploy", "chaos_rollout")
+# Scenarios of the whole platform, which takes minutes to stand. The first makes it, the next find it, the last adds
+# to it.
+FIRST, *NEXT, LAST = WHOLE = ("rolling_deploy", "failover", "chaos_rollout", "monitoring")
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ STEPS = (
         for path in sorted((ROOT / "molecule").glob("*/molecule.yml"))
         if path.parent.name not in {"default", *WHOLE}
     ),
-    # The whole platform takes minutes to stand: those that need it share one.
-    Step("molecule", WHOLE[0], ("molecule", "test", "--destroy", "never", "--scenario-name", WHOLE[0]), 2400, ON_LAB),
-    *(Step("molecule", name, ("molecule", "verify", "--scenario-name", name), 1800, ON_LAB) for name in WHOLE[1:]),
+    Step("molecule", FIRST, ("molecule", "test", "--destroy", "never", "--scenario-name", FIRST), 1800, ON_LAB),
+    *(Step("molecule", name, ("molecule", "verify", "--scenario-name", name), 1800, ON_LAB) for name in NEXT),
+    Step("molecule", LAST, ("molecule", "test", "--destroy", "never", "--scenario-name", LAST), 2400, ON_LAB),
     Step("molecule", "lab down", _python("tests.lab", "down"), env=ON_LAB),
     Step("chaos", "leftovers", _python("tests.checks.leftovers"), env=ON_LAB, apart=True),
     *(

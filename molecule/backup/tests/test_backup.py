@@ -114,13 +114,13 @@ def test_another_password_does_not_make_another_repository(lab: Lab) -> None:
 def test_a_lease_and_the_stores_manifests_are_among_what_is_saved(lab: Lab) -> None:
     host, manifest = "witness1", "/srv/store/tiny/r1/manifest.json"
     taken = {"pool": "other", "action": "take", "owner": "alice@ops1 4711", "run": "r", "fence": 7}
-    lab.ansible(host, "steadfast.ai_platform.rollout_ledger", taken)
+    lab.module(host, "steadfast.ai_platform.rollout_ledger", taken)
     lab.exec(host, ["sh", "-c", f"mkdir -p $(dirname {manifest}) && echo '{{}}' > {manifest}"])
     lab.exec(host, ["systemctl", "start", "steadfast-backup@0.service"])
     lab.exec(host, ["rm", "-rf", "/var/lib/steadfast", "/srv/store"])
     fine, said = restore(lab, host)
     assert fine, said[-1500:]
-    lease = lab.ansible(host, "steadfast.ai_platform.rollout_ledger_info", {"pool": "other"})["lease"]
+    lease = lab.module(host, "steadfast.ai_platform.rollout_ledger_info", {"pool": "other"})["lease"]
     assert (lease["owner"], lease["fence"]) == ("alice@ops1 4711", 7)
     assert lab.exec(host, ["cat", manifest]).stdout == "{}\n"
     lab.exec(host, ["rm", "-rf", "/srv/store"])

@@ -25,6 +25,8 @@ RESULTS = Path(__file__).parents[3] / "build" / "store.jsonl"
 STORES = ("store1", "store2", "store3")
 # Seconds, as the lab's inventory has it.
 PING_TIMEOUT = 3
+# At which a publisher is killed, over the second half of its work.
+MOMENTS = 10 if story.WHOLE else 4
 STORE, CACHE = "/srv/store", "/srv/models/cache"
 
 
@@ -35,7 +37,7 @@ def lab() -> Lab:
 
 def module(lab: Lab, host: str, called: str, /, **arguments: Any) -> dict[str, Any]:
     """One module's answer on one host."""
-    return lab.ansible(host, f"steadfast.ai_platform.{called}", arguments)
+    return lab.module(host, f"steadfast.ai_platform.{called}", arguments)
 
 
 def health(lab: Lab, host: str = "store1") -> dict[str, Any]:
@@ -152,10 +154,10 @@ def test_what_is_cut_off_is_never_seen(lab: Lab) -> None:
     began = time.monotonic()
     publish(lab, "store1", "whole", "/var/tmp/big")
     usual = time.monotonic() - began
-    for moment in range(10):
+    for moment in range(MOMENTS):
         with ThreadPoolExecutor(1) as threads:
             cut = threads.submit(publish_quietly, lab, "store1", f"{moment}", "/var/tmp/big")
-            time.sleep(usual * (0.5 + 0.05 * moment))
+            time.sleep(usual * (0.5 + 0.5 * moment / MOMENTS))
             lab.exec("store1", ["pkill", "-9", "^python3"], check=False)
             cut.result()
         for version in lab.exec("gpu1", ["ls", f"{STORE}/big"]).stdout.split():
@@ -166,7 +168,7 @@ def test_what_is_cut_off_is_never_seen(lab: Lab) -> None:
     # As if their publishers had been dead for long.
     lab.exec("store1", ["find", f"{STORE}/.incoming", "-exec", "touch", "--date", "2 hours ago", "{}", "+"])
     pruned = module(lab, "store1", "model_artifact", store=STORE, state="pruned")["pruned"]
-    assert pruned, "ten were killed, and none of them in the middle"
+    assert pruned, "none was killed in the middle"
     assert lab.exec("gpu1", ["ls", "--almost-all", f"{STORE}/.incoming"]).stdout == ""
     assert module(lab, "store1", "model_artifact", store=STORE, state="absent", name="big", version="whole")["changed"]
     lab.exec("store1", ["rm", "-rf", f"{STORE}/big"])

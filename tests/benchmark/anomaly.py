@@ -37,7 +37,6 @@ from ansible_collections.steadfast.ai_platform.plugins.module_utils.anomaly.sett
 from tests.benchmark.table import table
 from tests.unit.roles.program import install
 
-PARTS = "anomaly.yml:__monitoring_anomaly_python_files"
 SERIES, ROUNDS, INTERVAL, SCRAPES = (
     int(os.environ.get(name, value))
     for name, value in (("SERIES", 10000), ("ROUNDS", 10), ("INTERVAL", 10), ("SCRAPES", 8))
@@ -249,7 +248,7 @@ def main() -> int:
         listening = server(answers)
         settings = configure(folder, listening.server_address[1], answers)
         state.save(settings.state_file, {"saved": time.time()}, trained(settings, answers))
-        found = measure(folder, install("monitoring/files/anomaly.py", PARTS, folder))
+        found = measure(folder, install("monitoring/files/anomaly.py", folder))
         listening.shutdown()
         share = (found["round_cpu_s"] + found["save_cpu_s"] * MINUTE / settings.save_every) / MINUTE
     print(table([{**found, "core_percent": round(100 * share, 2)}]))

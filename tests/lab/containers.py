@@ -19,7 +19,7 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.types import IPAMConfig, IPAMPool, Mount
 
-from . import images, module, settings
+from . import images, settings
 from .settings import INVENTORY, LABEL, ROOT, LabError, say
 
 # Plays over Mitogen: what stands before a story begins is made in a third of the time. Molecule's configuration says
@@ -43,6 +43,9 @@ SYSTEMD: dict[str, Any] = {
     "tmpfs": {"/run": "", "/run/lock": ""},
     "devices": ["/dev/fuse:/dev/fuse:rwm"],
     "environment": {"container": "docker"},
+    # Docker has containers forward, hosts do not. Two balancers that do send what comes for an address between them to
+    # each other until it dies of that, and its client hears that there is no route.
+    "sysctls": {"net.ipv4.ip_forward": "0"},
     "stop_signal": "SIGRTMIN+3",
 }
 
@@ -232,6 +235,9 @@ class Lab:
 
     def module(self, host: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """One module's result on one host. Raises LabError when there is none."""
+        # Here, since Ansible's library takes a second to load.
+        from . import module
+
         done = subprocess.run(
             ["docker", "exec", "--interactive", f"{self.name}-{host}", module.PYTHON, "-"],
             input=module.packed(name, arguments),

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-import yaml
+from ansible_collections.steadfast.ai_platform.plugins.plugin_utils.program import parts
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
@@ -31,18 +31,10 @@ def load(place: str) -> ModuleType:
     return module
 
 
-def install(place: str, listed: str, folder: Path) -> Path:
-    """The program at roles/PLACE, in a folder with what its role copies for it: what that forgets is missed.
-
-    listed: the file of the role's variables and the name of the list in it, as `main.yml:__role_python_files`.
-    """
-    program = ROLES / place
-    file, _colon, name = listed.partition(":")
-    variables = yaml.safe_load((program.parents[1] / "vars" / file).read_text(encoding="utf-8"))
-    for path in variables[name]:
-        target = folder / "steadfast_platform" / path
+def install(place: str, folder: Path) -> Path:
+    """The program at roles/PLACE, installed in a folder as python_program does."""
+    for name, text in parts(ROLES / place).items():
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text((ROOT / "plugins" / "module_utils" / path).read_text(encoding="utf-8"), encoding="utf-8")
-    installed = folder / program.name
-    installed.write_text(program.read_text(encoding="utf-8"), encoding="utf-8")
-    return installed
+        target.write_text(text, encoding="utf-8")
+    return folder / Path(place).name

@@ -14,7 +14,7 @@ from tests.unit.roles.program import install
 
 @pytest.fixture
 def program(tmp_path):
-    installed = install("load_balancer/files/deadman.py", "main.yml:__load_balancer_python_files", tmp_path)
+    installed = install("load_balancer/files/deadman.py", tmp_path)
 
     def run(*arguments):
         argv = [sys.executable, str(installed), *arguments]

@@ -12,7 +12,7 @@ from tests.unit.roles.program import install
 
 
 def test_a_daemon_that_is_not_there_is_told(tmp_path):
-    program = install("model_store/files/store_metrics.py", "main.yml:__model_store_python_files", tmp_path)
+    program = install("model_store/files/store_metrics.py", tmp_path)
     textfile = tmp_path / "store.prom"
     argv = [sys.executable, str(program), "store", str(textfile)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "PATH": str(tmp_path)})

@@ -42,6 +42,9 @@ options:
   expected_mig:
     description: Whether the GPUs are divided by MIG.
     type: bool
+  expected_persistence:
+    description: Whether persistence mode is on.
+    type: bool
   policy:
     description:
       - Whom to follow in what an XID asks for. V(nvidia) is NVIDIA's catalog; V(lenient) the mildest of NVIDIA, gpud and AWS, V(cautious) the most severe.
@@ -165,6 +168,7 @@ def expectations(given):
         nvlinks=given["expected_nvlinks"],
         ecc=given["expected_ecc"],
         mig=given["expected_mig"],
+        persistence=given["expected_persistence"],
     )
 
 
@@ -202,6 +206,7 @@ def main():
             "expected_nvlinks": {"type": "int"},
             "expected_ecc": {"type": "bool"},
             "expected_mig": {"type": "bool"},
+            "expected_persistence": {"type": "bool"},
             "policy": {"type": "str", "choices": ["lenient", "nvidia", "cautious"], "default": "nvidia"},
             "overrides": {"type": "dict", "default": {}},
             "since": {"type": "int", "default": 259200},

@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.steadfast.ai_platform.plugins.module_utils import panels
+from ansible_collections.steadfast.ai_platform.plugins.plugin_utils import report
 
 from tests.lab.browser import Browser, Seen, browser
 from tests.lab.containers import Lab
 from tests.lab.pair import eventually
+from tests.unit.plugins.plugin_utils.rollout_story import STORY
 
 from .conftest import Monitor
 
@@ -294,3 +296,18 @@ def test_who_asks_too_much_is_told_so(monitor: Monitor) -> None:
     eventually(lambda: answer(site(monitor, "api/v1/query?query=vector(1)"))[0] == 200, "it forgives", 30)
     # The next case begins with nothing owed.
     time.sleep(8)
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_the_report_of_a_rollout_opens_likewise(window: Browser, width: int, scheme: str) -> None:
+    page = "/tmp/report.html"
+    write = f"open({page!r}, 'w', encoding='utf-8').write({report.html(STORY)!r})"
+    code, out = window.container.exec_run(["python3", "-c", write])
+    assert code == 0, out
+    seen = window.look(f"file://{page}", width=width, scheme=scheme)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    (SHOTS / f"report-{width}-{scheme}.png").write_bytes(seen.png)
+    assert seen.errors == []
+    assert seen.requests == [f"file://{page}"], "it stands alone"
+    assert seen.scroll_width <= width
+    assert "9 of 300 failed" in seen.text

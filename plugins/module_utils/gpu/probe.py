@@ -1,14 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The probe of a GPU node: looks once, judges, and tells Prometheus. Meant for a timer.
-
-python3 -m steadfast_platform.gpu.probe --textfile FILE --state FILE [--expected-count N] ...
-"""
+"""The probe of a GPU node: looks once, judges, and tells Prometheus and the load agent. Meant for a timer."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -18,7 +17,7 @@ from ..errors import PlatformError
 from .client import Node
 from .expect import LIMITS, Expect
 from .findings import ACTIONS
-from .judge import judge, listed
+from .judge import Judgement, judge, listed
 from .metrics import textfile
 from .policy import NVIDIA, POLICIES, policy
 
@@ -32,6 +31,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gpu_probe", description=__doc__)
     parser.add_argument("--textfile", required=True, help="file for the node exporter's textfile collector")
     parser.add_argument("--state", required=True, help="file that remembers counters from one look to the next")
+    parser.add_argument("--verdict", help="file that is there while the GPUs fail, for the model server's load agent")
     parser.add_argument("--nvidia-smi", default="nvidia-smi")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds that nvidia-smi may take")
     parser.add_argument("--since", type=float, default=LIMITS.repeats_s, help="seconds of the kernel's log to read")
@@ -70,12 +70,23 @@ def main(argv: list[str]) -> int:
         gpus = listed(seen.look)
         success = seen.events is not None and (gpus is not None or (not judged.present and not judged.findings))
         atomic.replace(options.state, json.dumps(judged.state), 0o640)
+        if options.verdict:
+            _tell(options.verdict, judged)
         atomic.replace(options.textfile, textfile(judged, gpus, expect.count, seen.now, success), 0o644)
     except (PlatformError, OSError) as error:
         sys.stderr.write("{0}\n".format(getattr(error, "message", None) or error))
         return 3
     sys.stdout.write(judged.text + "\n")
     return EXIT[judged.verdict]
+
+
+def _tell(path: str, judged: Judgement) -> None:
+    """Whom this node should serve: nobody while its GPUs fail, and then why; else nothing is said. Raises OSError."""
+    if judged.verdict == "failed":
+        atomic.replace(path, json.dumps({"verdict": "down", "reason": judged.why}), 0o644)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _override(word: str) -> tuple[int, str]:

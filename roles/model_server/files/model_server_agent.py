@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=1.0, help="seconds of silence that make it down")
     parser.add_argument("--stall", type=float, default=30.0, help="seconds without progress that make it down")
     parser.add_argument("--verdict", default="/run/steadfast/verdict.json", help="what was found wrong on the node")
-    parser.add_argument("--verdict-age", type=float, default=60.0, help="seconds that a verdict is good for")
+    parser.add_argument("--verdict-age", type=float, default=180.0, help="seconds that a verdict is good for")
     serve(Agent(parser.parse_args()), socket.socket(fileno=3))
 
 

@@ -38,6 +38,20 @@ def test_a_host_that_is_well(host, capsys):
     assert len(json.loads(host["state"].read_text())) == 2
 
 
+def test_while_it_fails_the_load_agent_is_told(host, tmp_path):
+    verdict = tmp_path / "verdict.json"
+    argv = [*host["argv"], "--verdict", str(verdict)]
+    assert probe.main(argv) == 0
+    assert not verdict.exists()
+    assert probe.main([*argv, "--expected-count", "8"]) == 2
+    told = json.loads(verdict.read_text())
+    assert told["verdict"] == "down"
+    assert "8" in told["reason"]
+    # Degraded is no reason to leave.
+    assert probe.main([*argv, "--expected-mig", "on"]) == 1
+    assert not verdict.exists()
+
+
 def test_counters_are_compared_with_the_last_look(host):
     host["text"] = changed("v13", "remapped_row_unc", "3")
     assert probe.main(host["argv"]) == 0

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -11,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from docker.errors import APIError
+
 from tests.lab.containers import Lab
 from tests.lab.load import LoadRun
 from tests.lab.load_loop import Plan
 from tests.lab.pace import bearable
 from tests.lab.pair import ASK
+from tests.lab.settings import LabError
 
 DEPLOY = ("playbooks/rolling_deploy.yml", "-e", "pool=serving")
 ROLLBACK = ("playbooks/rollback.yml", "-e", "pool=serving")
@@ -90,5 +94,11 @@ def lost(result: dict[str, Any]) -> tuple[int, int]:
 
 
 def samples(result: dict[str, Any]) -> str:
-    """What some of the lost ones met, for a message."""
-    return json.dumps(result["samples"])[:1500]
+    """For a message: what some of the lost ones met, and how the virtual IP moved last."""
+    lab = Lab.from_env()
+    told = [json.dumps(result["samples"])[:1500]]
+    for balancer in BALANCERS:
+        with contextlib.suppress(LabError, APIError):
+            history = lab.exec(balancer, ["tail", "-c", "400", f"/var/lib/steadfast/vrrp/{lab.virtual_ip}.json"])
+            told.append(f"{balancer}: {history.stdout}")
+    return "\n".join(told)

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 
 import pytest
 
+from tests.chaos import story
 from tests.lab.containers import Lab
 from tests.lab.load import LoadRun
 from tests.lab.load_loop import Plan
@@ -76,7 +76,7 @@ def test_rolls_with_both_balancers_reloaded_in_the_middle_of_a_drain(lab, tmp_pa
     done, result = rolled_under_load(lab, tmp_path, "-e", "release=r2", meanwhile=reload)
     assert done.returncode == 0, done.stdout[-3000:]
     assert reloads == [0, 0]
-    assert lost(result) == (0, 0), json.dumps(result["samples"])[:2000]
+    assert lost(result) == (0, 0), story.samples(result)
     assert result["requests"]["sent"] > 500
     assert releases(lab) == ["r2"] * 3
     assert not drained(lab)
@@ -88,7 +88,7 @@ def test_a_release_that_cannot_be_loaded_is_taken_back(lab, tmp_path):
     last = done.stdout.strip().splitlines()[-1]
     assert "Rollout of serving to r3-broken stopped at gpu1" in last
     assert "is back in traffic on r1" in last
-    assert lost(result) == (0, 0), json.dumps(result["samples"])[:2000]
+    assert lost(result) == (0, 0), story.samples(result)
     assert releases(lab) == ["r1"] * 3
     assert not drained(lab)
 

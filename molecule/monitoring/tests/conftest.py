@@ -36,7 +36,7 @@ class Monitor:
     def get(self, path: str, port: int = 9090, **query: str) -> Any:
         """The data of an API's answer. Raises OSError."""
         url = f"http://{self.address}:{port}{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             said = json.load(answer)
         return said["data"] if port == 9090 else said
 

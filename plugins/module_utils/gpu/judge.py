@@ -16,7 +16,7 @@ from .incidents import fold
 from .kernel_log import Event
 from .policy import Policy
 from .records import Gpu, Look
-from .refusals import LOST, MEANING, NO_DEVICES, NO_PROGRAM, RESET, UNREACHABLE
+from .refusals import LOST, MEANING, NO_DEVICES, NO_PROGRAM, OF_A_GPU, RESET, UNREACHABLE
 
 SMI, PCI, INVENTORY = "nvidia-smi", "pci", "inventory"
 HOST_NEEDED = ("driver", "attached")
@@ -96,8 +96,9 @@ def listed(look: Look | None) -> tuple[Gpu, ...] | None:
 
 
 def _asked(seen: Seen, look: Look) -> bool:
-    """Whether nvidia-smi is there and told of trouble, and nobody knows that there is no GPU to have it."""
-    return seen.on_bus is None and any(one.kind not in (NO_PROGRAM, NO_DEVICES) for one in look.troubles)
+    """Whether nvidia-smi told of trouble with a GPU, or of any while nobody knows that there is no GPU to have it."""
+    told = {one.kind for one in look.troubles}
+    return bool(told & OF_A_GPU) or (seen.on_bus is None and bool(told - {NO_PROGRAM, NO_DEVICES}))
 
 
 def _host(seen: Seen, look: Look, expect: Expect) -> list[Finding]:

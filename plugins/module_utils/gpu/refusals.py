@@ -43,6 +43,8 @@ MEANING = {
     DENIED: (WARNING, NONE, True, "nvidia-smi may not ask the driver"),
     ODD: (WARNING, NONE, True, "nvidia-smi ended with a status that is not known"),
 }
+# What is said of a GPU only, so that there is one; a driver that has none does not hang.
+OF_A_GPU = frozenset({HANGS, LOST, RESET, UNREACHABLE, POWER, INTERRUPT, INFOROM})
 WORDS = (
     (MISMATCH, re.compile(r"version mismatch", re.IGNORECASE)),
     (DRIVER, re.compile(r"communicate with the NVIDIA driver|Driver Not Loaded", re.IGNORECASE)),

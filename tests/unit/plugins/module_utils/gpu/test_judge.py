@@ -227,6 +227,14 @@ def test_but_not_when_gpus_are_expected(on_bus):
     assert (judgement.present, judgement.verdict) == (False, "failed")
 
 
+@pytest.mark.parametrize("said", ["GPU is lost", "Unable to determine the device handle for GPU0000:41:00.0", None])
+def test_trouble_with_a_gpu_tells_that_there_is_one(said):
+    """One that has fallen off the bus may be no longer on it."""
+    answer = Answer(None if said is None else 15, said or "")
+    judgement = judge(seen(understand(answer), on_bus={}), Expect(), Policy())
+    assert (judgement.present, judgement.verdict, judgement.action) == (True, "failed", "reboot")
+
+
 def test_a_gpu_without_its_tools_is_present_and_failed():
     judgement = judge(seen(NOTHING, on_bus={"0000:41:00.0": ""}), Expect(), Policy())
     assert (judgement.present, judgement.verdict) == (True, "failed")

@@ -18,7 +18,7 @@ description:
     all. Nothing is removed.
 options:
   src:
-    description: The program, a Python file. A relative path is looked for as M(ansible.builtin.copy) does, in a role's C(files).
+    description: The program, a Python file. A relative path is looked for as C(ansible.builtin.copy) does, in a role's C(files).
     type: str
     required: true
   folder:
@@ -62,7 +62,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import atomic
 
-FILE, FOLDER = 0o644, 0o755
+FILE = 0o644
+FOLDER = 0o755
 
 
 def present(path):

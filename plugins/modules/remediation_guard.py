@@ -17,7 +17,8 @@ description:
   - V(pause), V(resume), V(approve) and V(reset) are for people; each is written down with who and why. A breaker that has tripped lets nothing act until
     V(reset).
   - Everything is in a log in which each record has the hash of the one before. V(verify) finds what was changed, taken out or moved.
-  - The log is on the host that the module runs on, and on that host alone; one guard decides for a fleet, so always run it on the same host.
+  - With O(ledger_hosts) the log is on all of them and valid with a majority, whichever controller asks. Without, it is on the host that the module
+    runs on, and on that host alone; one guard decides for a fleet, so always run it on the same host then.
 options:
   state:
     description: What is asked or told.
@@ -25,9 +26,16 @@ options:
     choices: [ask, begin, end, approve, pause, resume, reset, status, verify]
     default: status
   folder:
-    description: Folder of the log.
+    description: Folder of the log, without O(ledger_hosts).
     type: path
     default: /var/lib/steadfast/guard
+  ledger_hosts:
+    description:
+      - Hosts of the inventory that keep the log together. It is valid with a majority of them; without one, nothing is allowed.
+      - The question is then put on the controller, whichever host the task names.
+    type: list
+    elements: str
+    default: []
   policy:
     description: What is allowed, as C(docs/guard.md) says. For V(ask); V(end) and V(approve) take the defaults of two limits without it.
     type: dict
@@ -169,6 +177,7 @@ SPEC = {
         "default": "status",
     },
     "folder": {"type": "path", "default": "/var/lib/steadfast/guard"},
+    "ledger_hosts": {"type": "list", "elements": "str", "default": []},
     "policy": {"type": "dict"},
     "event": {"type": "dict"},
     "facts": {"type": "dict"},
@@ -243,17 +252,20 @@ def verify(book, params):
     return {"changed": False, "problems": problems, "head": str(book.head())}
 
 
+def answer(book, params, check):
+    """What to say. Raises PlatformError."""
+    if params["state"] == "status":
+        return look(book, params)
+    return verify(book, params) if params["state"] == "verify" else tell(book, params, check)
+
+
 def main():
     """Ask or tell, and answer."""
     module = AnsibleModule(SPEC, required_if=REQUIRED, supports_check_mode=True)
-    book, state = Book(module.params["folder"]), module.params["state"]
+    if module.params["ledger_hosts"]:
+        module.fail_json(msg="with ledger_hosts remediation_guard is an action: it needs Ansible on the controller")
     try:
-        if state == "status":
-            said = look(book, module.params)
-        elif state == "verify":
-            said = verify(book, module.params)
-        else:
-            said = tell(book, module.params, module.check_mode)
+        said = answer(Book(module.params["folder"]), module.params, module.check_mode)
     except PlatformError as error:
         module.fail_json(msg=error.message, **error.evidence)
     module.exit_json(**said)

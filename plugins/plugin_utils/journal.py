@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from ..module_utils.errors import PlatformError, Refused
@@ -114,6 +115,29 @@ class Journal:
                 self.retake()
             self._surely(self._record, entries)
 
+    def write_once(self, event, data):
+        """As `write`, but never tried again: a record that follows from those before it must be thought out anew.
+
+        Returns the record.
+        """
+        with self.lock:
+            if self.orphaned():
+                raise Refused("the controller is gone")
+            return self._record([(event, data)])[0]
+
+    def go_on(self, first):
+        """Have the journal go on in a new file that begins with this record, which stands for all before it.
+
+        What was there is put aside at each host. Raises Refused when a majority did not take it.
+        """
+        with self.lock:
+            began, self.run["seq"] = boottime(), None
+            self.run["fence"] += 1
+            first = replace(first, fence=self.run["fence"], run=self.run["id"])
+            agreed(self._everywhere("take", records=[first.line()]), self.excluded)
+            self._held, self.run["seq"] = began, first.seq
+            return first
+
     def hold(self):
         """Hold the lease longer, without a record."""
         with self.lock:
@@ -139,10 +163,10 @@ class Journal:
     def _record(self, entries):
         first, self.run["seq"] = self.seq + 1, None
         who = (self.run["fence"], self.run["id"])
-        self._append(
-            [Record(seq, *who, event, stamp(), data).line() for seq, (event, data) in enumerate(entries, first)]
-        )
-        self.run["seq"] = first + len(entries) - 1
+        records = [Record(seq, *who, event, stamp(), data) for seq, (event, data) in enumerate(entries, first)]
+        self._append([record.line() for record in records])
+        self.run["seq"] = records[-1].seq
+        return records
 
     def _append(self, lines):
         began = boottime()

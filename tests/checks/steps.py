@@ -61,7 +61,7 @@ STEPS = (
     ),
     Step("lint", "ansible-lint", ("ansible-lint", "--offline", "--format", "pep8")),
     Step("lint", "changelog", ("antsibull-changelog", "lint")),
-    Step("unit", "pytest", _python("pytest", "-q", "tests/unit")),
+    Step("unit", "pytest", _python("pytest", "-q", "--durations=15", "tests/unit"), limit=1500),
     Step(
         "docs",
         "antsibull-docs",

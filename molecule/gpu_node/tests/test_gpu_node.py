@@ -47,7 +47,8 @@ def look(lab: Lab, host: str) -> dict[str, float]:
     """Have the probe look now; its metrics by name and labels."""
     lab.exec(host, ["systemctl", "start", "steadfast-gpu-probe.service"])
     lines = lab.exec(host, ["cat", METRICS]).stdout.splitlines()
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+    samples = (line.rpartition(" ") for line in lines if line[0] != "#")
+    return {name: float(value) for name, _space, value in samples}
 
 
 def agent(lab: Lab, host: str) -> str:

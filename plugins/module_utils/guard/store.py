@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guard's log on this host's disk: `journal`, its `head`, and what was archived, in one folder.
 
-It is one copy on one host. That a majority of the ledger hosts has it comes with the remediator.
+One copy on one host. plugin_utils/guard_book.py has the same on the ledger hosts, valid with a majority.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import time
 from collections.abc import Callable
 
@@ -23,9 +21,6 @@ from .state import State, forged, rebuild
 
 # Records in one file: all of it is read, checked and replayed at each question. Then it goes on in a new one.
 MOST_RECORDS = 2000
-# Files that are kept of what was archived. Who needs more takes them away before.
-MOST_ARCHIVES = 50
-ARCHIVE = re.compile(r"archive-\d{12}")
 
 
 def now() -> Now:
@@ -81,7 +76,7 @@ class Book(ledger.Store):
             records, _torn = parse_log(journal)
             first = records[0].seq if records else 0
             # An archive that a crash has left beside the journal it was made from says nothing new.
-            text = "".join(self._read(name, newline="") for name in self._archives() if int(name[8:]) < first) + journal
+            text = "".join(self._read(name, newline="") for name in self.archives() if int(name[8:]) < first) + journal
             found = verify(text, self.head(), head or Head())
             return found or [each for each in [forged(parse_log(text)[0])] if each]
         except Unreadable as error:
@@ -96,22 +91,11 @@ class Book(ledger.Store):
 
     def _archive(self, records: list[Record], moment: Now) -> list[Record]:
         """Put the journal aside and begin a new one with what it comes to. A crash in between loses nothing."""
-        self.replace("archive-{0:012d}".format(records[-1].seq), _text(records))
+        self.archive(records)
         fresh = [link(head_of(records), SNAPSHOT, {"state": rebuild(records).snapshot()}, moment)]
         self._replace(self.journal, _text(fresh))
         self._replace(self.head_file, "{0}\n".format(head_of(fresh)))
-        for name in self._archives()[:-MOST_ARCHIVES]:
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(self.folder, name))
         return fresh
-
-    def _archives(self) -> list[str]:
-        try:
-            return sorted(name for name in os.listdir(self.folder) if ARCHIVE.fullmatch(name))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise Unreadable("{0} cannot be read: {1}".format(self.folder, error)) from error
 
 
 def _text(records: list[Record]) -> str:

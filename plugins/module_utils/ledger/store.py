@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,6 +22,9 @@ from .lease import Lease, Moment
 from .records import Record, parse_line, parse_log, tip
 
 MAX_JOURNAL = 64 * 1024 * 1024
+# Files that are kept of what was put aside. Who needs more takes them away before.
+MOST_ARCHIVES = 50
+ARCHIVE = re.compile(r"archive-\d{12}")
 
 
 def now() -> Moment:
@@ -64,6 +68,7 @@ class Store:
             lease = self.lease().take(owner, run, fence, ttl, now())
             if lines is not None:
                 self._not_older(lines)
+                self._put_aside(lines)
                 self._replace(self.journal, "".join(line + "\n" for line in lines))
             self._replace(self.lease_file, json.dumps(asdict(lease)))
             return lease
@@ -105,6 +110,31 @@ class Store:
             return
         if tip(have) > tip(parse_line(line) for line in lines):
             raise Refused("this copy of the journal is newer, it ends at record {0}".format(have[-1].seq))
+
+    def _put_aside(self, lines: list[str]) -> None:
+        """Keep a journal that goes on in a new file, one that begins after it, as `archive-SEQ`."""
+        try:
+            have, _torn = self.records()
+        except Unreadable:
+            return
+        if have and lines and parse_line(lines[0]).seq > have[0].seq:
+            self.archive(have)
+
+    def archive(self, records: list[Record]) -> None:
+        """Put records aside under the number of their last one, and give up the oldest of what was put aside."""
+        self.replace("archive-{0:012d}".format(records[-1].seq), "".join(record.line() + "\n" for record in records))
+        for name in self.archives()[:-MOST_ARCHIVES]:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.folder, name))
+
+    def archives(self) -> list[str]:
+        """Names of what was put aside, oldest first."""
+        try:
+            return sorted(name for name in os.listdir(self.folder) if ARCHIVE.fullmatch(name))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Unreadable("{0} cannot be read: {1}".format(self.folder, error)) from error
 
     def _add(self, fresh: list[str]) -> None:
         size = os.path.getsize(self.journal)

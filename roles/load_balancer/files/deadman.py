@@ -58,7 +58,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--tell", default="", help="pools that are told of though nobody ever changed them: a,b")
     options = parser.parse_args(argv)
     status = 0
-    pools = sorted(os.listdir(options.folder)) if os.path.isdir(options.folder) else []
+    found = os.listdir(options.folder) if os.path.isdir(options.folder) else []
+    pools = sorted(pool for pool in found if not pool.startswith("."))
     for pool in pools:
         balancer = Balancer(MasterSocket(options.socket), options.state_file)
         try:

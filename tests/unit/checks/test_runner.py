@@ -78,13 +78,18 @@ def test_steps_without_a_lab_run_side_by_side_and_are_told_in_order(turn: single
 
 
 def test_an_interrupt_ends_both(turn: single.Turn, tmp_path: Path) -> None:
+    # Whoever runs this in the background has it ignore interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     sleeps = [Step("area", name, ("sleep", "60"), limit=70) for name in ("first", "second", "third")]
     # The first result is never told: the reader is interrupted while it waits.
     reader = threading.main_thread().ident
     assert reader is not None
     threading.Timer(1.0, signal.pthread_kill, (reader, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        list(__main__._side_by_side(sleeps, turn))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(__main__._side_by_side(sleeps, turn))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "checks.lock").read_text() == ""
     assert not (tmp_path / "area-third.log").exists()
 

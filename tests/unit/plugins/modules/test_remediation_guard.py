@@ -139,6 +139,6 @@ def test_what_cannot_be_understood_fails_with_its_place(run):
 
 def test_options_and_documentation_agree():
     options = yaml.safe_load(remediation_guard.DOCUMENTATION)["options"]
-    keys = ("type", "choices", "default", "required")
+    keys = ("type", "choices", "default", "required", "elements")
     told = {name: {key: option[key] for key in keys if key in option} for name, option in options.items()}
     assert told == remediation_guard.SPEC

@@ -178,7 +178,7 @@ def test_a_full_disk_takes_nothing_in_part(book, monkeypatch):
 
 def test_a_long_log_goes_on_in_a_new_file(book, monkeypatch):
     monkeypatch.setattr(store_module, "MOST_RECORDS", 5)
-    monkeypatch.setattr(store_module, "MOST_ARCHIVES", 3)
+    monkeypatch.setattr(store_module.ledger, "MOST_ARCHIVES", 3)
     ask(book)
     heads = []
     for number in range(2, 31):

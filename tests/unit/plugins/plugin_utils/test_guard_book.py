@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.steadfast.ai_platform.plugins.module_utils.errors import PlatformError, Refused, Unreadable
@@ -211,11 +212,11 @@ def test_of_two_at_once_one_gets_the_permit(tmp_path, monkeypatch):
     """In real time and threads: one floor, one event, two controllers."""
     monkeypatch.setattr(guard_book, "PAUSE", 0.01)
     hosts = LedgerHosts(tmp_path)
-    at = SimpleClock()
+    question = asked(SimpleNamespace(at=time.time() - 1.7e9))
     books, said = [book(hosts) for _each in range(2)], []
 
     def ask(one):
-        said.append(one.transact(asked(at))[0].said["verdict"])
+        said.append(one.transact(question)[0].said["verdict"])
 
     threads = [threading.Thread(target=ask, args=(one,)) for one in books]
     for thread in threads:
@@ -223,12 +224,6 @@ def test_of_two_at_once_one_gets_the_permit(tmp_path, monkeypatch):
     for thread in threads:
         thread.join()
     assert sorted(said) == ["act", "wait"], said
-
-
-class SimpleClock:
-    """The same event for both."""
-
-    at = time.time() - 1.7e9
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

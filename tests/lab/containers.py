@@ -50,9 +50,10 @@ SYSTEMD: dict[str, Any] = {
 }
 
 
-# Of the cores, for each 1,024 that another container has: what balancers do is little and must be in time, and where
-# they stand for real nobody else takes their cores.
-BALANCER_SHARES = 16 * 1024
+# Of the cores, for each 1,024 that another container has: what balancers and arbiters do is little and must be in
+# time, and where they stand for real nobody else takes their cores.
+TIMELY = {"load_balancers", "ledger_hosts"}
+TIMELY_SHARES = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,7 @@ class Lab:
             detach=True,
             network=None,
             mounts=[Mount(host.disk, None)] if host.disk else [],
-            cpu_shares=BALANCER_SHARES if "load_balancers" in host.groups else None,
+            cpu_shares=TIMELY_SHARES if TIMELY & set(host.groups) else None,
             **SYSTEMD,
         )
         self.client.networks.get(self.name).connect(container, ipv4_address=host.address)

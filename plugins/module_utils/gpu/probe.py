@@ -22,6 +22,8 @@ from .metrics import textfile
 from .policy import NVIDIA, POLICIES, policy
 
 MAX_STATE = 1024 * 1024
+# Whose verdict it is, in the file that the load agent reads.
+BY = "gpu-probe"
 MODES = {None: None, "on": True, "off": False}
 EXIT = {"healthy": 0, "degraded": 1, "failed": 2}
 
@@ -81,12 +83,17 @@ def main(argv: list[str]) -> int:
 
 
 def _tell(path: str, judged: Judgement) -> None:
-    """Whom this node should serve: nobody while its GPUs fail, and then why; else nothing is said. Raises OSError."""
+    """Whom this node should serve: nobody while its GPUs fail, and then why; else nothing is said. Raises OSError.
+
+    A verdict that somebody else has left there stays, unless this one is worse.
+    """
     if judged.verdict == "failed":
-        atomic.replace(path, json.dumps({"verdict": "down", "reason": judged.why}), 0o644)
+        atomic.replace(path, json.dumps({"verdict": "down", "reason": judged.why, "by": BY}), 0o644)
         return
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+    found = _recall(path)
+    if isinstance(found, dict) and found.get("by") == BY:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def _override(word: str) -> tuple[int, str]:

@@ -50,6 +50,10 @@ def test_while_it_fails_the_load_agent_is_told(host, tmp_path):
     # Degraded is no reason to leave.
     assert probe.main([*argv, "--expected-mig", "on"]) == 1
     assert not verdict.exists()
+    # Somebody else's verdict is not the probe's to take back.
+    verdict.write_text('{"verdict": "drain", "reason": "maintenance"}')
+    assert probe.main(argv) == 0
+    assert json.loads(verdict.read_text())["verdict"] == "drain"
 
 
 def test_counters_are_compared_with_the_last_look(host):

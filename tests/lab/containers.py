@@ -175,8 +175,15 @@ class Lab:
 
     def exec(self, host: str, argv: list[str], check: bool = True) -> Done:
         """Run a command in a host. Raises LabError when it fails, unless `check` is False."""
-        code, (out, err) = self._container(host).exec_run(argv, demux=True)
-        done = Done(code, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))
+        # Not by the library's exec_run: what comes with the engine's first words is lost to it now and then.
+        ran = subprocess.run(
+            ["docker", "exec", self._container(host).name, *argv],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+        code = ran.returncode
+        done = Done(code, ran.stdout.decode("utf-8", "replace"), ran.stderr.decode("utf-8", "replace"))
         if check and code:
             raise LabError(f"{host}: {' '.join(argv)} ended with {code}: {(done.stderr or done.stdout).strip()[-400:]}")
         return done

@@ -175,17 +175,10 @@ class Lab:
 
     def exec(self, host: str, argv: list[str], check: bool = True) -> Done:
         """Run a command in a host. Raises LabError when it fails, unless `check` is False."""
-        # Not by the library's exec_run: what comes with the engine's first words is lost to it now and then.
-        ran = subprocess.run(
-            ["docker", "exec", self._container(host).name, *argv],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-        code = ran.returncode
-        done = Done(code, ran.stdout.decode("utf-8", "replace"), ran.stderr.decode("utf-8", "replace"))
-        if check and code:
-            raise LabError(f"{host}: {' '.join(argv)} ended with {code}: {(done.stderr or done.stdout).strip()[-400:]}")
+        done = self._exec(host, argv)
+        if check and done.returncode:
+            said = (done.stderr or done.stdout).strip()[-400:]
+            raise LabError(f"{host}: {' '.join(argv)} ended with {done.returncode}: {said}")
         return done
 
     def holder(self, but: str = "") -> str:
@@ -246,17 +239,11 @@ class Lab:
         # Here, since Ansible's library takes a second to load.
         from . import module
 
-        done = subprocess.run(
-            ["docker", "exec", "--interactive", f"{self.name}-{host}", module.PYTHON, "-"],
-            input=module.packed(name, arguments),
-            capture_output=True,
-            check=False,
-        )
+        done = self._exec(host, [module.PYTHON, "-"], module.packed(name, arguments))
         try:
-            return module.answer(done.stdout.decode("utf-8", "replace"))
+            return module.answer(done.stdout)
         except ValueError as error:
-            said = (done.stdout + done.stderr).decode("utf-8", "replace")
-            raise LabError(f"{name} on {host} gave no result: {said[-600:]}") from error
+            raise LabError(f"{name} on {host} gave no result: {(done.stdout + done.stderr)[-600:]}") from error
 
     def status(self) -> str:
         """One line a container."""
@@ -266,6 +253,17 @@ class Lab:
             seen = state.get(host.container, "absent")
             lines.append(f"{host.name:8} {host.container:24} {host.address:16} {host.distro:10} {seen}")
         return "\n".join(lines)
+
+    def _exec(self, host: str, argv: list[str], given: bytes = b"") -> Done:
+        """Run a command in a host, with something on its standard input."""
+        # Not by the library's exec_run: what comes with the engine's first words is lost to it now and then.
+        ran = subprocess.run(
+            ["docker", "exec", "--interactive", self._container(host).name, *argv],
+            input=given,
+            capture_output=True,
+            check=False,
+        )
+        return Done(ran.returncode, ran.stdout.decode("utf-8", "replace"), ran.stderr.decode("utf-8", "replace"))
 
     def _mine(self) -> list[Any]:
         return self.client.containers.list(all=True, filters={"label": f"{LABEL}={self.name}"})  # type: ignore[no-any-return]

@@ -92,9 +92,7 @@ class Balancer:
 
     def servers(self, pool: str = "-1") -> list[dict[str, str]]:
         """A pool's servers as HAProxy's statistics show them; -1 means those of every pool."""
-        # Statistics have a header at least. On a busy machine an answer was lost between master and worker.
-        asked = (self.ask(f"@1 show stat {pool} 4 -1") for _try in range(3))
-        header, *rows = (line.split(",") for line in next(filter(None, asked), "").splitlines() if line)
+        header, *rows = (line.split(",") for line in self.ask(f"@1 show stat {pool} 4 -1").splitlines() if line)
         return [dict(zip(header, row, strict=False)) for row in rows]
 
     def server(self, name: str, pool: str = "serving") -> dict[str, str]:
